@@ -1,0 +1,41 @@
+//! Faults of the engine. Business outcomes are values, not errors.
+
+use crate::{gateway::GatewayError, otp::TextError, store::StoreError};
+
+/// A fault. No message contains a code, a token, a secret or a full phone number.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store did not answer; nothing is decided.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The gateway failed and nothing was sent.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// Company, comment or domain must not be sent.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// The caller's own code has a length that the policy refuses.
+    #[error("a code of {digits} digits is refused: use 6 to 8")]
+    CodeLength {
+        /// Digits of the caller's code.
+        digits: usize,
+    },
+    /// The gateway cannot make codes.
+    #[error("{gateway} makes no codes itself; use our own")]
+    NoGatewayCodes {
+        /// Which gateway.
+        gateway: &'static str,
+    },
+    /// The live code was made with a pepper that this host does not have (any more).
+    #[error(
+        "the live code was made with a pepper that this host does not have; check the configured peppers"
+    )]
+    PepperRetired,
+    /// The process was stopping; the outcome of the send is unknown.
+    #[error("the send was interrupted because the process stops")]
+    Interrupted,
+    /// The operating system gave no random bytes; nothing was sent.
+    #[error("the operating system gave no random bytes")]
+    Randomness,
+}

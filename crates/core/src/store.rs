@@ -1,0 +1,60 @@
+//! The ports: what the rest of the library asks of a store, one small object-safe trait per concern.
+//!
+//! Two implementations stand behind them: [`RedisStore`] for fleets and [`MemoryStore`] for one
+//! process. Both pass one conformance suite. Every request is typed, every answer is an enum; a refusal
+//! is a value and [`StoreError`] means that the store did not answer.
+
+mod codes;
+mod consents;
+mod deliveries;
+mod events;
+mod health;
+mod memory;
+pub mod redis;
+mod tokens;
+
+pub use codes::{
+    Check, Checked, CodeKey, CodeMacs, CodeOrigin, CodeStore, Granted, NewCode, RequestId, Reserve, Reserved,
+    Settle, Settlement,
+};
+pub use consents::{Consent, ConsentChange, ConsentRegister, ConsentStore};
+pub use deliveries::{DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded};
+pub use events::{Claim, Entry, EventReader, EventStore, GroupMember, Publish, Published, Queue, Swept};
+pub use health::{Health, HealthStore};
+pub use memory::MemoryStore;
+pub use redis::{RedisSettings, RedisStore};
+pub use tokens::{Acquired, SealedToken, TokenKey, TokenProblem, TokenStore};
+
+/// Everything a store does, for those who build one of each.
+pub trait Store: CodeStore + TokenStore + EventStore + DeliveryStore + ConsentStore + HealthStore {}
+
+impl<T: CodeStore + TokenStore + EventStore + DeliveryStore + ConsentStore + HealthStore> Store for T {}
+
+/// The store did not answer, or not with what it should. Never a verdict.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Redis refused, failed or could not be reached.
+    #[error("the store did not answer ({action}): {source}")]
+    Unavailable {
+        /// The script or command.
+        action: &'static str,
+        /// The client's error.
+        #[source]
+        source: ::redis::RedisError,
+    },
+    /// No connection was free in time.
+    #[error("no dedicated connection to the store was free ({action})")]
+    NoConnection {
+        /// What it was wanted for.
+        action: &'static str,
+    },
+    /// A record or reply that this version cannot read.
+    #[error(
+        "the store answered something that this version cannot read ({action}); is another version writing?"
+    )]
+    Unreadable {
+        /// The script or command.
+        action: &'static str,
+    },
+}

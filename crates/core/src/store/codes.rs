@@ -1,0 +1,216 @@
+//! The port for one-time codes: reserve a send, settle it, check a guess.
+//!
+//! ```text
+//!            reserve            check (right)
+//!  (nothing) ─────────► live ──────────────────► used ──► (gone)
+//!                        │ │
+//!                        │ └─ check (wrong): one guess less; at 0 exhausted until it expires
+//!                        └─── settle(not sent): gone again, if that send made the code
+//! ```
+//! A code can be checked while its send is still open: the text may arrive before the gateway's answer
+//! does. Settling never changes a used or exhausted record. A send that follows while another is open
+//! leaves that one's outcome unknown, which is the same as sent. A code that the gateway makes is
+//! *awaiting* until the gateway has told it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rand::RngExt;
+
+use super::StoreError;
+use crate::{
+    policy::SendLimits,
+    purpose::Purpose,
+    secret::{Fingerprint, PepperTag},
+};
+
+/// Ninety-six random bits that name one request, so that a repeat after a lost reply is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(pub [u8; 12]);
+
+impl RequestId {
+    /// Draws a new id.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(rand::rng().random())
+    }
+}
+
+/// Names a code record: one per tenant and phone (both in the fingerprint) and purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CodeKey {
+    /// Keyed fingerprint of tenant and phone.
+    pub phone: Fingerprint,
+    /// What the code is for.
+    pub purpose: Purpose,
+}
+
+/// Where a code comes from: decides how it can be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeOrigin {
+    /// Derived from the record's nonce and the pepper: can be derived again.
+    Derived,
+    /// Given by the caller: can be sent again only when the caller gives it again.
+    Given,
+    /// Made by the gateway: known after the send, can never be sent again.
+    Gateway,
+}
+
+/// A code that is about to be sent. The code itself is not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCode {
+    /// Where the code comes from.
+    pub origin: CodeOrigin,
+    /// Its length, 4 to 8 digits: a code of another length is not the same again.
+    pub digits: u8,
+    /// The pepper that its MAC is made with.
+    pub pepper: PepperTag,
+    /// What a derived code and every handle are derived from.
+    pub nonce: [u8; 6],
+    /// Digest of the handle.
+    pub handle: [u8; 6],
+    /// Keyed MAC of the code; zeros until the gateway has made it.
+    pub mac: [u8; 16],
+}
+
+/// The MACs of one code under every accepted pepper.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeMacs(pub Vec<(PepperTag, [u8; 16])>);
+
+/// Asks to send a code.
+#[derive(Clone, Debug)]
+pub struct Reserve<'a> {
+    /// Which code.
+    pub key: &'a CodeKey,
+    /// Names this send; [`Settle`] names it again.
+    pub send: RequestId,
+    /// Cool-down and windows of the phone.
+    pub limits: &'a SendLimits,
+    /// How long a new code lives.
+    pub lifetime: Duration,
+    /// How many guesses a new code allows.
+    pub guesses: u8,
+    /// The code to send when the live one cannot be sent again.
+    pub fresh: NewCode,
+    /// The live code is sent again when at least this much of its life is left.
+    pub resend_min_left: Duration,
+    /// MACs of a given code, or zeros beside the accepted pepper tags of a derived one.
+    pub macs: CodeMacs,
+}
+
+/// The store's answer to [`Reserve`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reserved {
+    /// Send it.
+    Granted(Granted),
+    /// A limit of the phone denies it; no counter was changed.
+    Denied {
+        /// Time until the next send is possible, in milliseconds precision.
+        retry_after: Duration,
+        /// True when the cool-down denied it, false for a window.
+        cool_down: bool,
+    },
+}
+
+/// A send that may go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// Pepper and nonce of the live code that is sent again, or none for the fresh one.
+    pub same: Option<(PepperTag, [u8; 6])>,
+    /// Life left in the code.
+    pub expires_in: Duration,
+    /// Time until the phone may be sent to again, after this send.
+    pub next_send_in: Duration,
+    /// Sends left in the tightest window, after this one.
+    pub sends_left: u32,
+}
+
+/// What became of a send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement<'a> {
+    /// The gateway took it.
+    Sent {
+        /// The gateway's name.
+        gateway: &'a str,
+        /// The gateway's message id, at most 128 bytes.
+        message_id: &'a str,
+        /// MAC of a code that the gateway made.
+        made: Option<[u8; 16]>,
+    },
+    /// It certainly did not go out: cool-down and windows are given back.
+    NotSent,
+    /// Nobody knows: the code stays valid and nothing is given back.
+    Unknown,
+}
+
+/// Closes an open send. Acts once, and only while that send is open.
+#[derive(Clone, Debug)]
+pub struct Settle<'a> {
+    /// Which code.
+    pub key: &'a CodeKey,
+    /// The send.
+    pub send: RequestId,
+    /// What became of it.
+    pub settlement: Settlement<'a>,
+}
+
+/// Checks a guess.
+#[derive(Clone, Debug)]
+pub struct Check<'a> {
+    /// Which code.
+    pub key: &'a CodeKey,
+    /// Names this check; a repeat gets the same answer.
+    pub request: RequestId,
+    /// Digest of the handle, when the caller has one.
+    pub handle: Option<[u8; 6]>,
+    /// MACs of the guess under every accepted pepper.
+    pub macs: CodeMacs,
+    /// For the wait of an exhausted code.
+    pub limits: &'a SendLimits,
+    /// How long a used code is remembered, to answer a second use of the same code.
+    pub remember_used: Duration,
+}
+
+/// The store's answer to [`Check`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// The right code, for the first time.
+    Right,
+    /// A wrong one; this many guesses are left.
+    Wrong {
+        /// Guesses left.
+        left: u8,
+    },
+    /// No guess was left; nothing was compared.
+    Exhausted {
+        /// Time until the next send is possible.
+        retry_after: Duration,
+    },
+    /// The right code, again.
+    AlreadyUsed,
+    /// No such code: expired, never sent, or not for this handle.
+    Absent,
+}
+
+/// One-time codes and the send limits of a phone.
+#[async_trait]
+pub trait CodeStore: Send + Sync {
+    /// Checks the phone's limits and writes the pending code, in one step. A denial changes nothing.
+    /// A repeat with the same [`Reserve::send`] gets the same answer while that send is open.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn reserve(&self, request: &Reserve<'_>) -> Result<Reserved, StoreError>;
+
+    /// Closes an open send; returns whether it was open.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn settle_send(&self, request: &Settle<'_>) -> Result<bool, StoreError>;
+
+    /// Counts a guess, then compares it, then consumes the code if it is right, in one step.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer: never a verdict.
+    async fn check(&self, request: &Check<'_>) -> Result<Checked, StoreError>;
+}

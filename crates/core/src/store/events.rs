@@ -1,0 +1,165 @@
+//! The port for event streams: publish once, read as a group, settle what is still yours.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::StoreError;
+use crate::event::{ContentDigest, EventId};
+
+/// Which list of a shard an entry goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// Events for the workers.
+    Events,
+    /// Authentic webhooks that were not understood, kept 30 days.
+    Quarantine,
+}
+
+/// An event to store, with everything that its script needs.
+#[derive(Clone, Debug)]
+pub struct Publish<'a> {
+    /// Where to.
+    pub queue: Queue,
+    /// Its name.
+    pub id: &'a EventId,
+    /// Its name if another event with other content has the identity already.
+    pub conflict_id: &'a EventId,
+    /// Tells a repeat from other content.
+    pub digest: ContentDigest,
+    /// The event in its wire form, without the id.
+    pub envelope: &'a str,
+    /// The original bytes of the webhook.
+    pub raw: &'a [u8],
+}
+
+/// What became of a publish. In every case the store holds the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Published {
+    /// Appended.
+    New,
+    /// It was there already, or has been acted on already.
+    Duplicate,
+    /// Another event has the identity; this one was appended under its own name.
+    Conflict,
+    /// The mark said it was there, but the entry was gone: appended again.
+    Healed,
+}
+
+/// A reader's place in its consumer group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    /// The consumer group.
+    pub group: String,
+    /// This process's consumer name; drawn at random at start, never configured.
+    pub consumer: String,
+}
+
+/// An entry handed to this consumer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The event's name.
+    pub id: String,
+    /// Whether it was published as a conflict.
+    pub conflict: bool,
+    /// The event in its wire form.
+    pub envelope: String,
+    /// The original bytes of the webhook.
+    pub raw: Bytes,
+    /// What must still hold when the entry is settled.
+    pub claim: Claim,
+}
+
+/// Position and delivery count of an entry in the hands of this consumer. Whoever claims the entry later
+/// has a higher count, so a stale claim cannot settle it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Position in the stream.
+    pub position: String,
+    /// How often the entry was handed out, this time included.
+    pub deliveries: u64,
+}
+
+/// Abandoned entries that a sweep took over, and where the next sweep goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// Now in the hands of this consumer.
+    pub entries: Vec<Entry>,
+    /// Start of the next sweep; `-` when this one came to the end.
+    pub cursor: String,
+}
+
+/// Event streams with a consumer group.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// Appends an event unless it is there already: look up, append and mark, in one step.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer; then the event may or may not be stored, and
+    /// publishing it again is safe.
+    async fn publish(&self, event: &Publish<'_>) -> Result<Published, StoreError>;
+
+    /// Opens a blocking reader with a connection of its own, creating the group if it is missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn reader(&self, member: &GroupMember) -> Result<Box<dyn EventReader>, StoreError>;
+
+    /// Marks an entry done and deletes it, if it is still in this consumer's hands with this count;
+    /// returns whether it was.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn settle_event(
+        &self,
+        member: &GroupMember,
+        event: &str,
+        claim: &Claim,
+    ) -> Result<bool, StoreError>;
+
+    /// Gives an entry back so that the next sweep takes it at once and this start is not counted.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn give_back(
+        &self,
+        member: &GroupMember,
+        claim: &Claim,
+        lease: Duration,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes over at most `count` entries that nobody has worked on for `lease`, from `cursor` on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn sweep(
+        &self,
+        member: &GroupMember,
+        lease: Duration,
+        cursor: &str,
+        count: usize,
+    ) -> Result<Swept, StoreError>;
+
+    /// Removes this consumer from the group unless entries are still in its hands.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn retire(&self, member: &GroupMember) -> Result<(), StoreError>;
+
+    /// Number of entries that are stored and not settled.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn depth(&self, queue: Queue) -> Result<u64, StoreError>;
+}
+
+/// A blocking reader.
+#[async_trait]
+pub trait EventReader: Send {
+    /// Waits up to `block` for new entries and takes at most `count`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer; the reader must then be opened again.
+    async fn read(&mut self, count: usize, block: Duration) -> Result<Vec<Entry>, StoreError>;
+}

@@ -1,0 +1,91 @@
+//! The embedded store: one process, nothing to install, gone when the process ends.
+//!
+//! It keeps the same promises as the Redis store within its process and passes the same conformance
+//! suite; its code, without keys and packing, is the plainest statement of what the scripts do.
+
+mod codes;
+mod consents;
+mod deliveries;
+mod events;
+mod expiring;
+mod health;
+mod send_times;
+mod tokens;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::Timestamp;
+use tokio::{sync::Notify, time::Instant};
+
+use self::expiring::Expiring;
+
+/// A clock: milliseconds since the Unix epoch, never going back.
+type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// A store in this process. Cloning shares it.
+#[derive(Clone)]
+pub struct MemoryStore {
+    clock: Clock,
+    state: Arc<Mutex<State>>,
+    /// Wakes readers that wait for new entries.
+    appended: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct State {
+    codes: Expiring<super::CodeKey, codes::Record>,
+    sends: Expiring<crate::secret::Fingerprint, send_times::Sends>,
+    tokens: HashMap<super::TokenKey, tokens::Account>,
+    events: events::Queues,
+    deliveries: Expiring<super::MessageKey, deliveries::Record>,
+    counts: Expiring<jiff::civil::Date, super::DeliveryCounts>,
+    consents: HashMap<super::ConsentRegister, super::ConsentChange>,
+}
+
+impl MemoryStore {
+    /// An empty store that follows the process's monotonic clock.
+    #[must_use]
+    pub fn new() -> Self {
+        let (epoch, start) = (Timestamp::now().as_millisecond(), Instant::now());
+        let epoch = u64::try_from(epoch).unwrap_or_default();
+        Self::with_clock(move || epoch + u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// An empty store that follows `clock`, in milliseconds since the Unix epoch.
+    pub fn with_clock(clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self {
+            clock: Arc::new(clock),
+            state: Arc::default(),
+            appended: Arc::default(),
+        }
+    }
+
+    /// The state and the time, for one step. Never held over an await.
+    fn step(&self) -> (MutexGuard<'_, State>, u64) {
+        // A panic while the lock was held is a bug in this file; its state is consistent all the same.
+        (
+            self.state.lock().unwrap_or_else(PoisonError::into_inner),
+            (self.clock)(),
+        )
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryStore")
+    }
+}
+
+fn ms(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

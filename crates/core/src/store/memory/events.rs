@@ -1,0 +1,295 @@
+//! Event streams in memory, with one consumer group each, marks, leases and sweeps.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{MemoryStore, expiring::Expiring, ms};
+use crate::store::{
+    Claim, Entry, EventReader, EventStore, GroupMember, Publish, Published, Queue, StoreError, Swept,
+};
+
+const MARK_KEPT_MS: u64 = 7 * 86_400_000;
+const QUARANTINE_KEPT_MS: u64 = 30 * 86_400_000;
+
+#[derive(Default)]
+pub(super) struct Queues {
+    next_position: u64,
+    streams: HashMap<Queue, BTreeMap<u64, Stored>>,
+    /// By group: what has been handed out and not settled.
+    groups: HashMap<String, Group>,
+    marks: Expiring<String, Mark>,
+}
+
+struct Stored {
+    id: String,
+    conflict: bool,
+    envelope: String,
+    raw: Bytes,
+    at: u64,
+}
+
+#[derive(Default)]
+struct Group {
+    read_up_to: u64,
+    pending: BTreeMap<u64, Pending>,
+}
+
+struct Pending {
+    consumer: String,
+    since: u64,
+    deliveries: u64,
+}
+
+#[derive(Clone)]
+struct Mark {
+    done: bool,
+    digest: [u8; 8],
+    position: u64,
+}
+
+impl Queues {
+    fn append(&mut self, event: &Publish<'_>, conflict: bool, now: u64) {
+        let id = if conflict { event.conflict_id } else { event.id }.to_string();
+        self.next_position += 1;
+        let position = self.next_position;
+        let stored = Stored {
+            id: id.clone(),
+            conflict,
+            envelope: event.envelope.to_owned(),
+            raw: Bytes::copy_from_slice(event.raw),
+            at: now,
+        };
+        let stream = self.streams.entry(event.queue).or_default();
+        stream.insert(position, stored);
+        if event.queue == Queue::Quarantine {
+            stream.retain(|_, stored| stored.at + QUARANTINE_KEPT_MS > now);
+        }
+        let mark = Mark {
+            done: false,
+            digest: event.digest.0,
+            position,
+        };
+        self.marks.put(id, mark, now, MARK_KEPT_MS);
+    }
+
+    fn repeated(&mut self, event: &Publish<'_>, mark: &Mark, conflict: bool, now: u64) -> Published {
+        let there = self
+            .streams
+            .get(&event.queue)
+            .is_some_and(|stream| stream.contains_key(&mark.position));
+        if !mark.done && !there {
+            self.append(event, conflict, now);
+            return Published::Healed;
+        }
+        let id = if conflict { event.conflict_id } else { event.id };
+        self.marks.prolong(&id.to_string(), now, MARK_KEPT_MS);
+        Published::Duplicate
+    }
+
+    fn publish(&mut self, event: &Publish<'_>, now: u64) -> Published {
+        match self.marks.get(&event.id.to_string(), now).cloned() {
+            None => {
+                self.append(event, false, now);
+                Published::New
+            }
+            Some(mark) if mark.digest == event.digest.0 => self.repeated(event, &mark, false, now),
+            Some(_) => match self.marks.get(&event.conflict_id.to_string(), now).cloned() {
+                Some(mark) => self.repeated(event, &mark, true, now),
+                None => {
+                    self.append(event, true, now);
+                    Published::Conflict
+                }
+            },
+        }
+    }
+
+    /// The next entries that no consumer of the group has seen.
+    fn take_new(&mut self, member: &GroupMember, count: usize, now: u64) -> Vec<Entry> {
+        let stream = self.streams.entry(Queue::Events).or_default();
+        let group = self.groups.entry(member.group.clone()).or_default();
+        let mut entries = Vec::new();
+        for (position, stored) in stream.range(group.read_up_to + 1..).take(count) {
+            let pending = Pending {
+                consumer: member.consumer.clone(),
+                since: now,
+                deliveries: 1,
+            };
+            group.pending.insert(*position, pending);
+            entries.push(entry(*position, stored, 1));
+        }
+        if let Some(last) = entries.last() {
+            group.read_up_to = last.claim.position.parse().unwrap_or(group.read_up_to);
+        }
+        entries
+    }
+
+    /// The pending entry of this claim, if it is still in this consumer's hands with this count.
+    fn held(&mut self, member: &GroupMember, claim: &Claim) -> Option<(u64, &mut Group)> {
+        let position = claim.position.parse().ok()?;
+        let group = self.groups.get_mut(&member.group)?;
+        let pending = group.pending.get(&position)?;
+        let mine = pending.consumer == member.consumer && pending.deliveries == claim.deliveries;
+        mine.then_some((position, group))
+    }
+
+    fn sweep(&mut self, member: &GroupMember, lease: u64, cursor: &str, count: usize, now: u64) -> Swept {
+        let stream = self.streams.entry(Queue::Events).or_default();
+        let group = self.groups.entry(member.group.clone()).or_default();
+        let after = cursor
+            .strip_prefix('(')
+            .and_then(|position| position.parse().ok())
+            .unwrap_or(0u64);
+        let idle: Vec<u64> = group
+            .pending
+            .range(after + 1..)
+            .filter(|(_, pending)| now.saturating_sub(pending.since) >= lease)
+            .map(|(position, _)| *position)
+            .take(count)
+            .collect();
+        let mut entries = Vec::new();
+        for position in &idle {
+            let Some(stored) = stream.get(position) else {
+                group.pending.remove(position);
+                continue;
+            };
+            if let Some(pending) = group.pending.get_mut(position) {
+                pending.consumer.clone_from(&member.consumer);
+                pending.since = now;
+                pending.deliveries += 1;
+                entries.push(entry(*position, stored, pending.deliveries));
+            }
+        }
+        let cursor = match idle.last() {
+            Some(last) if idle.len() == count => format!("({last}"),
+            _ => "-".to_owned(),
+        };
+        Swept { entries, cursor }
+    }
+}
+
+#[async_trait]
+impl EventStore for MemoryStore {
+    async fn publish(&self, event: &Publish<'_>) -> Result<Published, StoreError> {
+        let published = {
+            let (mut state, now) = self.step();
+            state.events.publish(event, now)
+        };
+        self.appended.notify_waiters();
+        Ok(published)
+    }
+
+    async fn reader(&self, member: &GroupMember) -> Result<Box<dyn EventReader>, StoreError> {
+        Ok(Box::new(MemoryReader {
+            store: self.clone(),
+            member: member.clone(),
+        }))
+    }
+
+    async fn settle_event(
+        &self,
+        member: &GroupMember,
+        event: &str,
+        claim: &Claim,
+    ) -> Result<bool, StoreError> {
+        let (mut state, now) = self.step();
+        let Some((position, group)) = state.events.held(member, claim) else {
+            return Ok(false);
+        };
+        group.pending.remove(&position);
+        if let Some(stream) = state.events.streams.get_mut(&Queue::Events) {
+            stream.remove(&position);
+        }
+        let event = event.to_owned();
+        if let Some(mark) = state.events.marks.get_mut(&event, now) {
+            mark.done = true;
+            state.events.marks.prolong(&event, now, MARK_KEPT_MS);
+        }
+        Ok(true)
+    }
+
+    async fn give_back(
+        &self,
+        member: &GroupMember,
+        claim: &Claim,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let (mut state, now) = self.step();
+        let Some((position, group)) = state.events.held(member, claim) else {
+            return Ok(false);
+        };
+        if let Some(pending) = group.pending.get_mut(&position) {
+            pending.since = now.saturating_sub(ms(lease));
+            pending.deliveries -= 1;
+        }
+        Ok(true)
+    }
+
+    async fn sweep(
+        &self,
+        member: &GroupMember,
+        lease: Duration,
+        cursor: &str,
+        count: usize,
+    ) -> Result<Swept, StoreError> {
+        let (mut state, now) = self.step();
+        Ok(state.events.sweep(member, ms(lease), cursor, count, now))
+    }
+
+    async fn retire(&self, _member: &GroupMember) -> Result<(), StoreError> {
+        // Consumers exist here only as names on pending entries.
+        Ok(())
+    }
+
+    async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
+        let (state, _) = self.step();
+        Ok(state
+            .events
+            .streams
+            .get(&queue)
+            .map_or(0, |stream| stream.len() as u64))
+    }
+}
+
+struct MemoryReader {
+    store: MemoryStore,
+    member: GroupMember,
+}
+
+#[async_trait]
+impl EventReader for MemoryReader {
+    async fn read(&mut self, count: usize, block: Duration) -> Result<Vec<Entry>, StoreError> {
+        let deadline = Instant::now() + block;
+        loop {
+            // Listening starts before looking, so that nothing appended in between is missed.
+            let appended = self.store.appended.notified();
+            tokio::pin!(appended);
+            appended.as_mut().enable();
+            let entries = {
+                let (mut state, now) = self.store.step();
+                state.events.take_new(&self.member, count, now)
+            };
+            if !entries.is_empty() || tokio::time::timeout_at(deadline, appended).await.is_err() {
+                return Ok(entries);
+            }
+        }
+    }
+}
+
+fn entry(position: u64, stored: &Stored, deliveries: u64) -> Entry {
+    Entry {
+        id: stored.id.clone(),
+        conflict: stored.conflict,
+        envelope: stored.envelope.clone(),
+        raw: stored.raw.clone(),
+        claim: Claim {
+            position: position.to_string(),
+            deliveries,
+        },
+    }
+}

@@ -1,0 +1,57 @@
+//! The store for fleets: Redis 6.2 or later, through one shared multiplexed connection.
+//!
+//! `keys` is the whole schema, `scripts` lists every Lua script, and there is one file per port. Blocking
+//! reads take a dedicated connection from a pool: a blocking command on the shared one would stall
+//! everybody behind it.
+
+mod codes;
+mod connection;
+mod consents;
+mod deliveries;
+mod events;
+mod health;
+mod keys;
+mod reply;
+mod script;
+mod tokens;
+
+use std::{sync::Arc, time::Duration};
+
+pub use connection::{RedisSettings, RedisSetupError};
+pub use keys::{InvalidPrefix, KeyPrefix, LIFETIMES, Lifetime};
+pub use script::{ScriptInfo, scripts};
+
+use self::connection::Connections;
+
+/// A store in Redis. Cloning shares the connections.
+#[derive(Clone)]
+pub struct RedisStore {
+    connections: Arc<Connections>,
+    keys: KeyPrefix,
+}
+
+impl RedisStore {
+    /// Prepares the store without waiting for Redis: the first call connects.
+    ///
+    /// # Errors
+    /// [`RedisSetupError`] when the URL cannot be used.
+    pub fn new(settings: &RedisSettings) -> Result<Self, RedisSetupError> {
+        Ok(Self {
+            connections: Arc::new(Connections::new(settings)?),
+            keys: settings.key_prefix.clone(),
+        })
+    }
+}
+
+impl std::fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("prefix", &self.keys)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Milliseconds for a script argument; durations in this crate are bounded far below `u64`.
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

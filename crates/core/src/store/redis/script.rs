@@ -1,0 +1,147 @@
+//! Lua scripts: compiled into the binary, called by digest, sent in full when Redis has forgotten them.
+
+use std::sync::LazyLock;
+
+use redis::{ErrorKind, Script, ServerErrorKind, Value, aio::ConnectionLike};
+
+use crate::store::StoreError;
+
+/// One script with its name and SHA-1 digest.
+pub(super) struct LuaScript {
+    name: &'static str,
+    source: &'static str,
+    digest: String,
+}
+
+impl LuaScript {
+    fn new(name: &'static str, source: &'static str) -> Self {
+        Self {
+            name,
+            source,
+            digest: Script::new(source).get_hash().to_owned(),
+        }
+    }
+
+    /// Starts a call on these keys.
+    pub(super) fn on<'a>(&'a self, keys: &'a [&'a str]) -> Call<'a> {
+        Call {
+            script: self,
+            keys,
+            arguments: Vec::with_capacity(8),
+        }
+    }
+}
+
+/// A call being put together.
+pub(super) struct Call<'a> {
+    script: &'a LuaScript,
+    keys: &'a [&'a str],
+    arguments: Vec<Vec<u8>>,
+}
+
+impl Call<'_> {
+    pub(super) fn bytes(mut self, argument: impl Into<Vec<u8>>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    pub(super) fn number(self, argument: u64) -> Self {
+        self.bytes(argument.to_string())
+    }
+
+    /// Runs the script by its digest. A Redis that has forgotten it (restart, failover, `SCRIPT FLUSH`)
+    /// gets one `EVAL` with the source on the same keys: nothing is loaded on other nodes, and nothing
+    /// has run before, so the repeat is safe.
+    pub(super) async fn run(&self, connection: &mut impl ConnectionLike) -> Result<Value, StoreError> {
+        let answer = match self
+            .command("EVALSHA", &self.script.digest)
+            .query_async(connection)
+            .await
+        {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.command("EVAL", self.script.source)
+                    .query_async(connection)
+                    .await
+            }
+            answer => answer,
+        };
+        answer.map_err(|source| StoreError::Unavailable {
+            action: self.script.name,
+            source,
+        })
+    }
+
+    /// As [`Call::run`], and once more when the connection was lost: for scripts that recognise a repeat,
+    /// by a request id or by what they write. A timeout is not repeated: Redis may hang.
+    pub(super) async fn run_repeatable(
+        &self,
+        connection: &mut impl ConnectionLike,
+    ) -> Result<Value, StoreError> {
+        match self.run(connection).await {
+            Err(StoreError::Unavailable { source, .. }) if source.is_connection_dropped() => {
+                self.run(connection).await
+            }
+            answer => answer,
+        }
+    }
+
+    pub(super) fn unreadable(&self) -> StoreError {
+        StoreError::Unreadable {
+            action: self.script.name,
+        }
+    }
+
+    fn command(&self, name: &str, script: &str) -> redis::Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(self.keys.len()).arg(self.keys);
+        for argument in &self.arguments {
+            command.arg(argument.as_slice());
+        }
+        command
+    }
+}
+
+macro_rules! scripts {
+    ($($constant:ident = $name:literal, [$($file:literal),+];)+) => {
+        $(pub(super) static $constant: LazyLock<LuaScript> =
+            LazyLock::new(|| LuaScript::new($name, concat!($(include_str!(concat!("lua/", $file))),+)));)+
+
+        /// Every script with its digest, for those who watch Redis (`SLOWLOG`, ACL rules) or test it.
+        #[must_use]
+        pub fn scripts() -> Vec<ScriptInfo> {
+            vec![$(ScriptInfo {
+                name: $constant.name,
+                source: $constant.source,
+                digest: $constant.digest.clone(),
+            }),+]
+        }
+    };
+}
+
+scripts! {
+    RESERVE = "reserve", ["send_times.lua", "reserve.lua"];
+    SETTLE_SEND = "settle_send", ["send_times.lua", "settle_send.lua"];
+    CHECK = "check", ["send_times.lua", "check.lua"];
+    ACQUIRE_TOKEN = "acquire_token", ["acquire_token.lua"];
+    KEEP_TOKEN = "keep_token", ["keep_token.lua"];
+    DISCARD_TOKEN = "discard_token", ["discard_token.lua"];
+    BLOCK_TOKEN = "block_token", ["block_token.lua"];
+    PUBLISH = "publish", ["publish.lua"];
+    SETTLE_EVENT = "settle_event", ["settle_event.lua"];
+    GIVE_BACK = "give_back", ["give_back.lua"];
+    SWEEP = "sweep", ["sweep.lua"];
+    RETIRE = "retire", ["retire.lua"];
+    DELIVERY = "delivery", ["delivery.lua"];
+    CONSENT = "consent", ["consent.lua"];
+}
+
+/// A script as Redis knows it.
+#[derive(Clone, Debug)]
+pub struct ScriptInfo {
+    /// Its name in errors and in this repository.
+    pub name: &'static str,
+    /// What `EVAL` gets.
+    pub source: &'static str,
+    /// SHA-1 in hex: what `EVALSHA` gets.
+    pub digest: String,
+}

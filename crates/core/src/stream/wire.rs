@@ -1,0 +1,155 @@
+//! The wire form of events, with a version: workers of the next release read what this one wrote.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::{Content, Event, EventId},
+    store::Entry,
+};
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    v: u32,
+    endpoint: &'a str,
+    tenant: &'a str,
+    received_at_ms: u64,
+    content: &'a Content,
+}
+
+#[derive(Deserialize)]
+struct OwnedEnvelope {
+    v: u32,
+    endpoint: String,
+    tenant: String,
+    received_at_ms: u64,
+    content: Content,
+}
+
+#[derive(Serialize)]
+struct Quarantined<'a> {
+    v: u32,
+    endpoint: &'a str,
+    reason: &'a str,
+    received_at_ms: u64,
+}
+
+/// The envelope has another version, or is none. Never contains what it holds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum WireError {
+    #[error("the entry has wire version {0}; this worker reads version {VERSION}")]
+    Version(u32),
+    #[error("the entry is not an event (line {line}, column {column})")]
+    Malformed { line: usize, column: usize },
+    #[error("the entry has no event id")]
+    NoId,
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "our own types have string keys only, so they serialise"
+)]
+pub(super) fn encode(event: &Event) -> String {
+    serde_json::to_string(&Envelope {
+        v: VERSION,
+        endpoint: &event.endpoint,
+        tenant: &event.tenant,
+        received_at_ms: event.received_at_ms,
+        content: &event.content,
+    })
+    .expect("an event serialises")
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "our own types have string keys only, so they serialise"
+)]
+pub(super) fn encode_quarantined(endpoint: &str, reason: &str, received_at_ms: u64) -> String {
+    serde_json::to_string(&Quarantined {
+        v: VERSION,
+        endpoint,
+        reason,
+        received_at_ms,
+    })
+    .expect("a quarantine note serialises")
+}
+
+pub(super) fn decode(entry: &Entry) -> Result<Event, WireError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u32,
+    }
+    let malformed = |error: serde_json::Error| WireError::Malformed {
+        line: error.line(),
+        column: error.column(),
+    };
+    let Versioned { v } = serde_json::from_str(&entry.envelope).map_err(malformed)?;
+    if v != VERSION {
+        return Err(WireError::Version(v));
+    }
+    let envelope: OwnedEnvelope = serde_json::from_str(&entry.envelope).map_err(malformed)?;
+    debug_assert_eq!(envelope.v, VERSION);
+    Ok(Event {
+        id: EventId::try_from(entry.id.clone()).map_err(|_| WireError::NoId)?,
+        endpoint: envelope.endpoint,
+        tenant: envelope.tenant,
+        received_at_ms: envelope.received_at_ms,
+        conflict: entry.conflict,
+        content: envelope.content,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{DeliveryReport, DeliveryStatus, Identity},
+        store::Claim,
+    };
+
+    fn entry(envelope: String) -> Entry {
+        Entry {
+            id: EventId::of(&Identity::of_body("websms", b"x")).to_string(),
+            conflict: true,
+            envelope,
+            raw: bytes::Bytes::from_static(b"x"),
+            claim: Claim {
+                position: "1-0".into(),
+                deliveries: 1,
+            },
+        }
+    }
+
+    #[test]
+    fn an_event_reads_back_as_it_was_written() {
+        let event = Event {
+            id: EventId::of(&Identity::of_body("websms", b"x")),
+            endpoint: "websms".into(),
+            tenant: "default".into(),
+            received_at_ms: 1_700_000_000_000,
+            conflict: true,
+            content: Content::DeliveryReport(DeliveryReport {
+                gateway: "connexus".into(),
+                message_id: "MSG123".into(),
+                status: DeliveryStatus::Delivered,
+                status_word: Some("DELIVRD".into()),
+                status_code: Some(1),
+                reported_at_ms: None,
+                extra: serde_json::Map::new(),
+            }),
+        };
+        assert_eq!(decode(&entry(encode(&event))), Ok(event));
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_so_without_its_content() {
+        assert_eq!(
+            decode(&entry(r#"{"v":9,"new":true}"#.into())),
+            Err(WireError::Version(9))
+        );
+        let error = decode(&entry(r#"{"v":1,"endpoint":"canary""#.into())).unwrap_err();
+        assert!(!error.to_string().contains("canary"), "{error}");
+        assert!(decode(&entry(String::new())).is_err());
+    }
+}

@@ -1,0 +1,181 @@
+//! Both stores for one test body, and short ways to say what a test needs.
+
+use std::{sync::Arc, time::Duration};
+
+use test_support::TestRedis;
+use textproof::{
+    Purpose,
+    policy::{SendLimits, Window},
+    secret::{Fingerprint, PepperTag},
+    store::{
+        Check, Checked, CodeKey, CodeMacs, CodeOrigin, Granted, MemoryStore, NewCode, RedisSettings,
+        RedisStore, RequestId, Reserve, Reserved, Settle, Settlement, Store,
+    },
+};
+
+/// Declares one test per store for each body: `async fn body(store: Arc<dyn Store>)`.
+#[macro_export]
+macro_rules! on_every_store {
+    ($($body:ident),+ $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test] async fn $body() { super::$body($crate::fixture::memory()).await; })+
+        }
+        mod in_redis {
+            $(#[tokio::test] async fn $body() {
+                let server = test_support::TestRedis::start().await;
+                super::$body($crate::fixture::redis(&server)).await;
+                $crate::schema::assert_every_key_ends(&server).await;
+            })+
+        }
+    };
+}
+
+pub(crate) fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new())
+}
+
+pub(crate) fn redis(server: &TestRedis) -> Arc<dyn Store> {
+    redis_at(&server.url())
+}
+
+pub(crate) fn redis_at(url: &str) -> Arc<dyn Store> {
+    Arc::new(RedisStore::new(&RedisSettings::new(url)).expect("the URL is usable"))
+}
+
+pub(crate) const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Limits that never deny within a test.
+pub(crate) fn loose() -> SendLimits {
+    limits(&[0], 60_000, &[(100, 60_000)])
+}
+
+pub(crate) fn limits(waits: &[u64], quiet: u64, windows: &[(u8, u64)]) -> SendLimits {
+    let windows = windows.iter().map(|(sends, period)| Window {
+        sends: *sends,
+        period: millis(*period),
+    });
+    SendLimits::new(
+        waits.iter().copied().map(millis).collect(),
+        millis(quiet),
+        windows.collect(),
+    )
+    .expect("the limits are sound")
+}
+
+/// One phone's codes at the level of the store: codes are numbers, MACs are made of them.
+pub(crate) struct Phone {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) key: CodeKey,
+    pub(crate) limits: SendLimits,
+    pub(crate) lifetime: Duration,
+    pub(crate) guesses: u8,
+    pub(crate) resend_min_left: Duration,
+}
+
+pub(crate) const TAG: PepperTag = PepperTag([7, 7]);
+
+pub(crate) fn mac(code: u32) -> [u8; 16] {
+    let mut mac = [0xAA; 16];
+    mac[..4].copy_from_slice(&code.to_be_bytes());
+    mac
+}
+
+pub(crate) fn key(phone: u8, purpose: &str) -> CodeKey {
+    CodeKey {
+        phone: Fingerprint::from_bytes([phone; 16]),
+        purpose: Purpose::new(purpose).expect("a purpose"),
+    }
+}
+
+impl Phone {
+    pub(crate) fn new(store: &Arc<dyn Store>) -> Self {
+        Self {
+            store: Arc::clone(store),
+            key: key(1, "login"),
+            limits: loose(),
+            lifetime: Duration::from_secs(300),
+            guesses: 5,
+            resend_min_left: Duration::from_secs(120),
+        }
+    }
+
+    pub(crate) fn fresh(code: u32) -> NewCode {
+        NewCode {
+            origin: CodeOrigin::Derived,
+            digits: 6,
+            pepper: TAG,
+            nonce: [3; 6],
+            handle: [4; 6],
+            mac: mac(code),
+        }
+    }
+
+    pub(crate) async fn reserve_as(&self, send: RequestId, fresh: NewCode) -> Reserved {
+        let macs = match fresh.origin {
+            CodeOrigin::Gateway => CodeMacs::default(),
+            _ => CodeMacs(vec![(fresh.pepper, fresh.mac)]),
+        };
+        let request = Reserve {
+            key: &self.key,
+            send,
+            limits: &self.limits,
+            lifetime: self.lifetime,
+            guesses: self.guesses,
+            fresh,
+            resend_min_left: self.resend_min_left,
+            macs,
+        };
+        self.store.reserve(&request).await.expect("the store answers")
+    }
+
+    /// Reserves a fresh derived code and returns the send's id.
+    pub(crate) async fn open(&self, code: u32) -> (RequestId, Granted) {
+        let send = RequestId::random();
+        match self.reserve_as(send, Self::fresh(code)).await {
+            Reserved::Granted(granted) => (send, granted),
+            denied @ Reserved::Denied { .. } => panic!("expected a grant: {denied:?}"),
+        }
+    }
+
+    pub(crate) async fn settle(&self, send: RequestId, settlement: Settlement<'_>) -> bool {
+        let settle = Settle {
+            key: &self.key,
+            send,
+            settlement,
+        };
+        self.store.settle_send(&settle).await.expect("the store answers")
+    }
+
+    /// Reserves and settles as sent.
+    pub(crate) async fn send(&self, code: u32) -> Granted {
+        let (send, granted) = self.open(code).await;
+        assert!(self.settle(send, sent("MSG1")).await);
+        granted
+    }
+
+    pub(crate) async fn check(&self, code: u32) -> Checked {
+        self.check_as(RequestId::random(), code, None).await
+    }
+
+    pub(crate) async fn check_as(&self, request: RequestId, code: u32, handle: Option<[u8; 6]>) -> Checked {
+        let check = Check {
+            key: &self.key,
+            request,
+            handle,
+            macs: CodeMacs(vec![(TAG, mac(code))]),
+            limits: &self.limits,
+            remember_used: Duration::from_secs(60),
+        };
+        self.store.check(&check).await.expect("the store answers")
+    }
+}
+
+pub(crate) fn sent(message_id: &str) -> Settlement<'_> {
+    Settlement::Sent {
+        gateway: "connexus",
+        message_id,
+        made: None,
+    }
+}

@@ -1,0 +1,12 @@
+//! The public API and the store conformance suite, over memory and over a real Redis.
+
+mod codes;
+mod consents;
+mod deliveries;
+mod events;
+mod faults;
+mod fixture;
+mod otp;
+mod schema;
+mod shared_token;
+mod tokens;

@@ -1,0 +1,398 @@
+//! Sending and verifying through the public API, with a gateway that does as it is told.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use textproof::{
+    Code, CodeSource, Countries, Error, Otp, OtpSettings, PhoneNumber, Policy, Purpose, SendOptions,
+    SendOutcome, Verdict, VerifyOptions,
+    gateway::{Accepted, CodeAccepted, CodeMessage, Gateway, GatewayError, TextMessage},
+    otp::{Challenge, DeliveryState, RefusalReason},
+    secret::{FingerprintKey, Pepper, Peppers},
+    store::{MemoryStore, MessageKey, Store},
+};
+
+use crate::fixture::{limits, loose};
+
+crate::on_every_store!(
+    any_host_verifies_what_another_sent,
+    a_resend_repeats_the_code_and_a_success_ends_it,
+    a_given_code_is_sent_as_it_is,
+    a_gateway_code_verifies_and_is_not_handed_out,
+    a_lost_answer_is_one_text_and_a_valid_code,
+    a_refusal_is_given_back,
+    a_fault_is_given_back,
+    bad_text_counts_nothing,
+    a_required_handle_is_required,
+    a_sent_message_is_known_to_delivery_reports,
+    rotation_keeps_codes_valid,
+);
+
+/// What the gateway shall do next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mood {
+    Accept,
+    LoseAnswer,
+    RefuseFunds,
+    FailToConnect,
+}
+
+#[derive(Debug)]
+struct FakeGateway {
+    mood: Mutex<Mood>,
+    codes: Mutex<Vec<String>>,
+}
+
+impl FakeGateway {
+    fn texts(&self) -> Vec<String> {
+        self.codes.lock().unwrap().clone()
+    }
+
+    fn set(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+}
+
+#[async_trait]
+impl Gateway for FakeGateway {
+    fn name(&self) -> &'static str {
+        "connexus"
+    }
+
+    fn makes_codes(&self) -> bool {
+        true
+    }
+
+    async fn send_code(&self, message: &CodeMessage<'_>) -> Result<CodeAccepted, GatewayError> {
+        let gateway = self.name();
+        let mood = *self.mood.lock().unwrap();
+        match mood {
+            Mood::RefuseFunds => return Err(GatewayError::InsufficientFunds { gateway }),
+            Mood::FailToConnect => return Err(GatewayError::Unauthorized { gateway }),
+            Mood::Accept | Mood::LoseAnswer => {}
+        }
+        let code = message.code.map_or("654321", Code::expose).to_owned();
+        let mut codes = self.codes.lock().unwrap();
+        codes.push(code.clone());
+        if mood == Mood::LoseAnswer {
+            return Err(GatewayError::Lost {
+                gateway,
+                status: None,
+                what: "the connection was cut",
+            });
+        }
+        let made = message
+            .code
+            .is_none()
+            .then(|| Code::parse(&code).expect("a code"));
+        let accepted = Accepted {
+            message_id: format!("MSG{}", codes.len()),
+            parts: Some(1),
+        };
+        Ok(CodeAccepted { accepted, code: made })
+    }
+
+    async fn send_text(&self, _: &TextMessage<'_>) -> Result<Accepted, GatewayError> {
+        Err(GatewayError::InvalidNumber { gateway: self.name() })
+    }
+
+    async fn check(&self) -> Result<(), GatewayError> {
+        Ok(())
+    }
+}
+
+struct Host {
+    otp: Otp,
+    gateway: Arc<FakeGateway>,
+    phone: PhoneNumber,
+    login: Purpose,
+}
+
+impl Host {
+    fn new(store: &Arc<dyn Store>) -> Self {
+        Self::with(store, Policy::default().with_send_limits(loose()), &[("a", 2)])
+    }
+
+    fn with(store: &Arc<dyn Store>, policy: Policy, peppers: &[(&str, u8)]) -> Self {
+        let gateway = Arc::new(FakeGateway {
+            mood: Mutex::new(Mood::Accept),
+            codes: Mutex::default(),
+        });
+        let peppers = peppers
+            .iter()
+            .map(|(id, byte)| Pepper::new(*id, &[*byte; 32]).expect("32 bytes"));
+        let settings = OtpSettings {
+            tenant: "default".into(),
+            policy,
+            countries: Countries::new(["NZ"], Some("NZ")).expect("a country"),
+            web_otp_domains: vec!["app.example.com".into()],
+            fingerprint_key: FingerprintKey::new(&[1; 32]).expect("32 bytes"),
+            peppers: Peppers::new(peppers.collect()).expect("peppers"),
+        };
+        let otp = Otp::new(
+            settings,
+            Arc::clone(store),
+            Arc::clone(&gateway) as Arc<dyn Gateway>,
+        );
+        let phone = otp.phone("021 123 4567").expect("a phone");
+        Self {
+            otp,
+            gateway,
+            phone,
+            login: Purpose::new("login").expect("a purpose"),
+        }
+    }
+
+    async fn try_send(&self, code: CodeSource<'_>) -> Result<SendOutcome, Error> {
+        let options = SendOptions {
+            code,
+            ..SendOptions::default()
+        };
+        self.otp.send(&self.phone, &self.login, "MyApp", options).await
+    }
+
+    async fn send_as(&self, code: CodeSource<'_>) -> Challenge {
+        match self
+            .try_send(code)
+            .await
+            .expect("the store and the gateway answer")
+        {
+            SendOutcome::Sent(challenge) => challenge,
+            SendOutcome::Refused { reason, .. } => panic!("refused: {reason}"),
+        }
+    }
+
+    async fn send(&self) -> Challenge {
+        self.send_as(CodeSource::Ours).await
+    }
+
+    async fn verify(&self, code: &str) -> Verdict {
+        self.verify_with(code, VerifyOptions::default()).await
+    }
+
+    async fn verify_with(&self, code: &str, options: VerifyOptions<'_>) -> Verdict {
+        self.otp
+            .verify(&self.phone, &self.login, code, options)
+            .await
+            .expect("the store answers")
+    }
+
+    fn last_code(&self) -> String {
+        self.gateway.texts().pop().expect("a text went out")
+    }
+}
+
+fn wrong(code: &str) -> &'static str {
+    if code == "000000" { "111111" } else { "000000" }
+}
+
+async fn any_host_verifies_what_another_sent(store: Arc<dyn Store>) {
+    let (one, other) = (Host::new(&store), Host::new(&store));
+    let challenge = one.send().await;
+    assert!(
+        challenge.expires_in > Duration::from_secs(295) && challenge.expires_in <= Duration::from_secs(300)
+    );
+    let code = one.last_code();
+    assert_eq!(
+        other.verify(wrong(&code)).await,
+        Verdict::Incorrect { attempts_left: 4 }
+    );
+    assert_eq!(other.verify("12345a").await, Verdict::Malformed);
+    let spaced = format!("{} {}", &code[..3], &code[3..]);
+    assert!(other.verify(&spaced).await.is_verified());
+    assert_eq!(one.verify(&code).await, Verdict::AlreadyUsed);
+}
+
+async fn a_resend_repeats_the_code_and_a_success_ends_it(store: Arc<dyn Store>) {
+    let host = Host::new(&store);
+    let first = host.send().await;
+    let second = host.send().await;
+    assert!(!first.resent && second.resent);
+    assert_eq!(first.handle, second.handle, "the same code has the same handle");
+    let texts = host.gateway.texts();
+    assert_eq!(texts[0], texts[1]);
+    assert!(host.verify(&texts[0]).await.is_verified());
+    let third = host.send().await;
+    assert!(!third.resent);
+    assert_ne!(first.handle, third.handle);
+}
+
+async fn a_given_code_is_sent_as_it_is(store: Arc<dyn Store>) {
+    let host = Host::new(&store);
+    let code = Code::parse("48217412").expect("a code");
+    host.send_as(CodeSource::Given(&code)).await;
+    assert_eq!(host.last_code(), "48217412");
+    assert!(host.verify("48217412").await.is_verified());
+    let short = Code::parse("4821").expect("a code");
+    let refused = host.try_send(CodeSource::Given(&short)).await;
+    assert!(
+        matches!(refused, Err(Error::CodeLength { digits: 4 })),
+        "{refused:?}"
+    );
+}
+
+async fn a_gateway_code_verifies_and_is_not_handed_out(store: Arc<dyn Store>) {
+    let host = Host::new(&store);
+    let challenge = host.send_as(CodeSource::Gateway).await;
+    assert!(!format!("{challenge:?}").contains("654321"));
+    assert!(host.verify("654321").await.is_verified());
+}
+
+async fn a_lost_answer_is_one_text_and_a_valid_code(store: Arc<dyn Store>) {
+    let host = Host::new(&store);
+    host.gateway.set(Mood::LoseAnswer);
+    let challenge = host.send().await;
+    assert_eq!(challenge.delivery, DeliveryState::Unknown);
+    assert_eq!(host.gateway.texts().len(), 1);
+    assert!(host.verify(&host.last_code()).await.is_verified());
+}
+
+async fn a_refusal_is_given_back(store: Arc<dyn Store>) {
+    let once = limits(&[30_000], 60_000, &[(1, 60_000)]);
+    let host = Host::with(&store, Policy::default().with_send_limits(once), &[("a", 2)]);
+    host.gateway.set(Mood::RefuseFunds);
+    let refused = host.try_send(CodeSource::Ours).await.expect("an outcome");
+    let SendOutcome::Refused {
+        reason: RefusalReason::Gateway(words),
+        retry_after: None,
+    } = refused
+    else {
+        panic!("{refused:?}")
+    };
+    assert!(words.contains("insufficient funds"), "{words}");
+    host.gateway.set(Mood::Accept);
+    host.send().await;
+    let refused = host.try_send(CodeSource::Ours).await.expect("an outcome");
+    assert!(
+        matches!(
+            refused,
+            SendOutcome::Refused {
+                retry_after: Some(_),
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
+}
+
+async fn a_fault_is_given_back(store: Arc<dyn Store>) {
+    let once = limits(&[30_000], 60_000, &[(1, 60_000)]);
+    let host = Host::with(&store, Policy::default().with_send_limits(once), &[("a", 2)]);
+    host.gateway.set(Mood::FailToConnect);
+    let fault = host.try_send(CodeSource::Ours).await;
+    assert!(
+        matches!(fault, Err(Error::Gateway(GatewayError::Unauthorized { .. }))),
+        "{fault:?}"
+    );
+    host.gateway.set(Mood::Accept);
+    host.send().await;
+}
+
+async fn bad_text_counts_nothing(store: Arc<dyn Store>) {
+    let once = limits(&[30_000], 60_000, &[(1, 60_000)]);
+    let host = Host::with(&store, Policy::default().with_send_limits(once), &[("a", 2)]);
+    let options = SendOptions {
+        web_otp_domain: Some("evil.example"),
+        ..SendOptions::default()
+    };
+    let fault = host.otp.send(&host.phone, &host.login, "MyApp", options).await;
+    assert!(matches!(fault, Err(Error::Text(_))), "{fault:?}");
+    host.send().await;
+}
+
+async fn a_required_handle_is_required(store: Arc<dyn Store>) {
+    let policy = Policy::default().with_send_limits(loose()).with_required_handle();
+    let host = Host::with(&store, policy, &[("a", 2)]);
+    let handle = host.send().await.handle.expect("a handle");
+    let code = host.last_code();
+    for _ in 0..10 {
+        assert_eq!(host.verify(&code).await, Verdict::Expired);
+        let strangers = VerifyOptions {
+            handle: Some("AAAAAAAAAAAAAAAAAAAAAA"),
+            ..VerifyOptions::default()
+        };
+        assert_eq!(host.verify_with(&code, strangers).await, Verdict::Expired);
+    }
+    let own = VerifyOptions {
+        handle: Some(handle.as_str()),
+        ..VerifyOptions::default()
+    };
+    assert!(host.verify_with(&code, own).await.is_verified());
+}
+
+async fn a_sent_message_is_known_to_delivery_reports(store: Arc<dyn Store>) {
+    let host = Host::new(&store);
+    let DeliveryState::Accepted { message_id } = host.send().await.delivery else {
+        panic!("not accepted")
+    };
+    let key = MessageKey {
+        gateway: "connexus".into(),
+        message_id,
+    };
+    let record = store
+        .delivery(&key)
+        .await
+        .expect("the store answers")
+        .expect("a record");
+    assert!(record.sent && record.status.is_none());
+}
+
+async fn rotation_keeps_codes_valid(store: Arc<dyn Store>) {
+    let policy = || Policy::default().with_send_limits(loose());
+    let old = Host::with(&store, policy(), &[("2026-05", 2)]);
+    old.send().await;
+    let code = old.last_code();
+    let rotated = Host::with(&store, policy(), &[("2026-11", 3), ("2026-05", 2)]);
+    assert!(
+        rotated.send().await.resent,
+        "a code under the old pepper can be sent again"
+    );
+    assert_eq!(rotated.last_code(), code);
+    assert!(rotated.verify(&code).await.is_verified());
+
+    old.send().await;
+    let done = Host::with(&store, policy(), &[("2026-11", 3)]);
+    assert_eq!(
+        done.verify(&old.last_code()).await,
+        Verdict::Expired,
+        "the old pepper is gone"
+    );
+}
+
+#[tokio::test]
+async fn no_code_is_derived_twice_for_fresh_sends() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let host = Host::with(
+        &store,
+        Policy::default()
+            .with_send_limits(loose())
+            .with_code_length(8)
+            .expect("8 digits"),
+        &[("a", 2)],
+    );
+    for _ in 0..50 {
+        host.send().await;
+        assert!(host.verify(&host.last_code()).await.is_verified());
+    }
+    let distinct: HashSet<_> = host.gateway.texts().into_iter().collect();
+    assert!(distinct.len() >= 49, "{} distinct codes of 50", distinct.len());
+}
+
+proptest! {
+    #[test]
+    fn no_input_but_the_code_verifies(input in "\\PC{0,40}") {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+            let host = Host::new(&store);
+            host.send().await;
+            let same = Code::parse(&input).is_ok_and(|code| code.expose() == host.last_code());
+            assert_eq!(host.verify(&input).await.is_verified(), same);
+        });
+    }
+}
