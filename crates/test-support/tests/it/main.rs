@@ -1,0 +1,6 @@
+//! The helpers, held to what they promise.
+
+mod eventually;
+mod fault_proxy;
+mod process;
+mod redis_server;
