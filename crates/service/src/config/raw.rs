@@ -1,0 +1,161 @@
+//! The file as structs: what serde makes of it, defaults filled in. Meaning is checked elsewhere.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::ConfigError;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) redis: RawRedis,
+    pub(super) otp: RawOtp,
+    pub(super) connexus: RawConnexus,
+    pub(super) mobile_api_connect: RawMobileApiConnect,
+    pub(super) stream: RawStream,
+    pub(super) ingest: RawIngest,
+    pub(super) worker: RawWorker,
+    #[serde(default)]
+    pub(super) endpoint: Vec<RawEndpoint>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRedis {
+    pub(super) url: Option<SecretString>,
+    pub(super) url_file: Option<String>,
+    pub(super) key_prefix: String,
+    pub(super) min_replicas: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOtp {
+    pub(super) tenant: String,
+    pub(super) countries: Option<Vec<String>>,
+    pub(super) default_country: Option<String>,
+    pub(super) ttl_seconds: u64,
+    pub(super) max_attempts: u64,
+    pub(super) web_otp_domains: Vec<String>,
+    pub(super) gateways: Vec<String>,
+    pub(super) pepper: Option<SecretString>,
+    pub(super) pepper_file: Option<String>,
+    pub(super) fingerprint_key: Option<SecretString>,
+    pub(super) fingerprint_key_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConnexus {
+    pub(super) base_url: String,
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<SecretString>,
+    pub(super) client_secret_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMobileApiConnect {
+    pub(super) base_url: String,
+    pub(super) key: Option<SecretString>,
+    pub(super) key_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStream {
+    pub(super) shards: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawIngest {
+    pub(super) bind: String,
+    pub(super) metrics_bind: String,
+    pub(super) body_limit_bytes: u64,
+    pub(super) spool_dir: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWorker {
+    pub(super) bind: String,
+    pub(super) metrics_bind: String,
+    pub(super) group: String,
+    pub(super) concurrency: u64,
+    pub(super) lease_seconds: u64,
+    pub(super) drain_seconds: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEndpoint {
+    pub(super) name: Option<String>,
+    pub(super) tenant: String,
+    pub(super) dialect: Option<String>,
+    pub(super) auth: Option<RawAuth>,
+    #[serde(default)]
+    pub(super) secrets: Vec<RawSecret>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAuth {
+    pub(super) scheme: Option<String>,
+    pub(super) header: Option<String>,
+    pub(super) prefix: Option<String>,
+    pub(super) key_encoding: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSecret {
+    pub(super) id: Option<String>,
+    pub(super) value: Option<SecretString>,
+    pub(super) value_file: Option<String>,
+    pub(super) not_after: Option<String>,
+}
+
+impl Raw {
+    /// Names and kinds have been held against the schema, which has the same keys (a test sees to that), so
+    /// an error here is a mistake of ours. Its message is dropped: it might hold a value.
+    pub(super) fn from_table(table: Table) -> Result<Self, ConfigError> {
+        Value::Table(table)
+            .try_into()
+            .map_err(|_| ConfigError::invalid("the configuration", "all sources", "does not fit together"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema::{ENDPOINT, ENDPOINTS, Key, Kind, SECTIONS};
+    use super::*;
+
+    fn sample(kind: Kind) -> Value {
+        match kind {
+            Kind::Text | Kind::Address | Kind::Secret | Kind::Time => Value::String("text".to_owned()),
+            Kind::Number => Value::Integer(1),
+            Kind::Texts => Value::Array(vec![Value::String("text".to_owned())]),
+            Kind::Table(keys) => Value::Table(full(keys)),
+            Kind::Tables(keys) => Value::Array(vec![Value::Table(full(keys))]),
+        }
+    }
+
+    fn full(keys: &[Key]) -> Table {
+        keys.iter()
+            .map(|key| (key.name.to_owned(), sample(key.kind)))
+            .collect()
+    }
+
+    #[test]
+    fn the_structs_have_every_key_of_the_schema() {
+        let mut table: Table = SECTIONS
+            .iter()
+            .map(|section| (section.name.to_owned(), Value::Table(full(section.keys))))
+            .collect();
+        table.insert(ENDPOINTS.to_owned(), sample(Kind::Tables(ENDPOINT)));
+        let parsed: Result<Raw, _> = Value::Table(table).try_into();
+        assert_eq!(parsed.err().map(|error: toml::de::Error| error.to_string()), None);
+    }
+}

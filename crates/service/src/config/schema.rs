@@ -1,0 +1,201 @@
+//! Every setting on one screen: its name, kind, default and variables.
+//!
+//! Each key of a section can be set as `TEXTPROOF_<SECTION>_<KEY>`, too; only further names stand here.
+
+/// What a value looks like, in the file and in a variable.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Text,
+    /// A text that is shown without the password it may contain.
+    Address,
+    /// A text that is never shown, and taken from a variable to the letter.
+    Secret,
+    /// RFC 3339, as a text or as TOML's own.
+    Time,
+    /// Whole, not negative.
+    Number,
+    Texts,
+    Table(&'static [Key]),
+    Tables(&'static [Key]),
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// As TOML.
+    pub(super) default: Option<&'static str>,
+    /// Names beside the regular one.
+    pub(super) variables: &'static [&'static str],
+}
+
+impl Key {
+    const fn new(name: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            default: None,
+            variables: &[],
+        }
+    }
+
+    const fn or(self, default: &'static str) -> Self {
+        Self {
+            default: Some(default),
+            ..self
+        }
+    }
+
+    const fn also(self, variables: &'static [&'static str]) -> Self {
+        Self { variables, ..self }
+    }
+}
+
+/// A `[table]` of the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) keys: &'static [Key],
+}
+
+use Kind::{Address, Number, Secret, Table, Tables, Text, Texts, Time};
+
+const METRICS: &[&str] = &["TEXTPROOF_METRICS_BIND"];
+
+pub(super) const SECTIONS: &[Section] = &[
+    Section {
+        name: "redis",
+        keys: &[
+            Key::new("url", Address),
+            Key::new("url_file", Text),
+            Key::new("key_prefix", Text)
+                .or(r#""tp1:""#)
+                .also(&["TEXTPROOF_KEY_PREFIX"]),
+            Key::new("min_replicas", Number).or("0"),
+        ],
+    },
+    Section {
+        name: "otp",
+        keys: &[
+            Key::new("tenant", Text).or(r#""default""#),
+            Key::new("countries", Texts),
+            Key::new("default_country", Text),
+            Key::new("ttl_seconds", Number).or("300"),
+            Key::new("max_attempts", Number).or("5"),
+            Key::new("web_otp_domains", Texts).or("[]"),
+            Key::new("gateways", Texts).or(r#"["connexus", "mobile-api-connect"]"#),
+            Key::new("pepper", Secret).also(&["TEXTPROOF_PEPPER"]),
+            Key::new("pepper_file", Text).also(&["TEXTPROOF_PEPPER_FILE"]),
+            Key::new("fingerprint_key", Secret).also(&["TEXTPROOF_FINGERPRINT_KEY"]),
+            Key::new("fingerprint_key_file", Text).also(&["TEXTPROOF_FINGERPRINT_KEY_FILE"]),
+        ],
+    },
+    Section {
+        name: "connexus",
+        keys: &[
+            Key::new("base_url", Address)
+                .or(r#""https://websms.co.nz/api/connexus""#)
+                .also(&["WEBSMS_BASE_URL"]),
+            Key::new("client_id", Text).also(&["WEBSMS_CLIENT_ID"]),
+            Key::new("client_secret", Secret).also(&["WEBSMS_CLIENT_SECRET"]),
+            Key::new("client_secret_file", Text).also(&["WEBSMS_CLIENT_SECRET_FILE"]),
+        ],
+    },
+    Section {
+        name: "mobile_api_connect",
+        keys: &[
+            Key::new("base_url", Address)
+                .or(r#""https://api.mobileapiconnect.com/v1""#)
+                .also(&["MOBILE_API_CONNECT_BASE_URL"]),
+            Key::new("key", Secret).also(&["MOBILE_API_CONNECT_KEY"]),
+            Key::new("key_file", Text).also(&["MOBILE_API_CONNECT_KEY_FILE"]),
+        ],
+    },
+    Section {
+        name: "stream",
+        keys: &[Key::new("shards", Number).or("1")],
+    },
+    Section {
+        name: "ingest",
+        keys: &[
+            Key::new("bind", Text).or(r#""0.0.0.0:3000""#),
+            Key::new("metrics_bind", Text)
+                .or(r#""127.0.0.1:9464""#)
+                .also(METRICS),
+            Key::new("body_limit_bytes", Number).or("65536"),
+            // Known, so that asking for it is answered with a reason.
+            Key::new("spool_dir", Text).also(&["TEXTPROOF_SPOOL_DIR"]),
+        ],
+    },
+    Section {
+        name: "worker",
+        keys: &[
+            Key::new("bind", Text).or(r#""127.0.0.1:3001""#),
+            Key::new("metrics_bind", Text)
+                .or(r#""127.0.0.1:9465""#)
+                .also(METRICS),
+            Key::new("group", Text).or(r#""textproof""#),
+            Key::new("concurrency", Number).or("64"),
+            Key::new("lease_seconds", Number).or("30"),
+            Key::new("drain_seconds", Number).or("25"),
+        ],
+    },
+];
+
+/// The name of the list of `[[endpoint]]` tables.
+pub(super) const ENDPOINTS: &str = "endpoint";
+
+/// The keys of an `[[endpoint]]`. The name is what the others are found by.
+pub(super) const ENDPOINT: &[Key] = &[
+    Key::new("name", Text),
+    Key::new("tenant", Text).or(r#""default""#),
+    Key::new("dialect", Text),
+    Key::new(
+        "auth",
+        Table(&[
+            Key::new("scheme", Text),
+            Key::new("header", Text),
+            Key::new("prefix", Text),
+            Key::new("key_encoding", Text),
+        ]),
+    ),
+    Key::new(
+        "secrets",
+        Tables(&[
+            Key::new("id", Text),
+            Key::new("value", Secret),
+            Key::new("value_file", Text),
+            Key::new("not_after", Time),
+        ]),
+    ),
+];
+
+/// The regular variable of a key: `TEXTPROOF_OTP_TTL_SECONDS`.
+pub(super) fn variable(section: &str, key: &str) -> String {
+    format!("TEXTPROOF_{section}_{key}").to_uppercase()
+}
+
+/// How a key is called in messages: `otp.ttl_seconds`.
+pub(super) fn path(section: &str, key: &str) -> String {
+    format!("{section}.{key}")
+}
+
+/// The same for an endpoint's key: `endpoint.mac.tenant`.
+pub(super) fn endpoint_path(endpoint: &str, key: &str) -> String {
+    format!("{ENDPOINTS}.{endpoint}.{key}")
+}
+
+/// `a, b, c`, for messages.
+pub(super) fn names(keys: &[Key]) -> String {
+    keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")
+}
+
+/// A secret may stand in a file of its own: `pepper` and `pepper_file` exclude each other.
+pub(super) fn sibling(keys: &[Key], name: &str) -> Option<&'static str> {
+    let named = |wanted: &str| keys.iter().map(|key| key.name).find(|name| *name == wanted);
+    match name.strip_suffix("_file") {
+        Some(base) => named(base),
+        None => named(&format!("{name}_file")),
+    }
+}

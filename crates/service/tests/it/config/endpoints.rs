@@ -1,0 +1,279 @@
+use axum::http::{HeaderMap, HeaderName};
+use jiff::Timestamp;
+use textproof::webhook::{Dialect, Endpoint, Refused, Request};
+
+use super::{load, problem_with};
+
+const PATH_SECRET: &str = "abcdefghijklmnopqrstuv";
+
+const BOTH: &str = r#"
+[[endpoint]]
+name = "mac"
+tenant = "acme"
+dialect = "mobile-api-connect"
+auth = { scheme = "hmac-body", header = "X-Signature", prefix = "", key_encoding = "base64" }
+secrets = [
+    { id = "2026-11", value = "whsec_AAECAwQFBgcICQoLDA0ODw==" },
+    { id = "2026-05", value = "EBESExQVFhcYGRobHB0eHw==", not_after = "2026-12-01T00:00:00Z" },
+    { id = "2026-04", value = "ICEiIyQlJicoKSorLC0uLw==", not_after = 2026-12-01T00:00:00Z },
+]
+
+[[endpoint]]
+name = "web-sms"
+dialect = "connexus"
+auth = { scheme = "path-secret" }
+secrets = [{ id = "a", value = "abcdefghijklmnopqrstuv" }]
+"#;
+
+/// HMAC-SHA-256 of `{}` under the keys of `mac`, in their order.
+const SIGNATURES: [&str; 3] = [
+    "95e96754e2f99988fe7d49a9e8eb6ce82cb237588a846cbabea73eaba1a3b9d5",
+    "1a44c7d674228ef784696c3f6320b3e6635e996f48c929e5e5a954c3ba0c44f2",
+    "8187e3635656fc540d4a9466d44816dea5396b95824895b5af365bf38ff62154",
+];
+
+/// The same under the key `b`.
+const SIGNATURE_OF_B: &str = "sha256=14c1a1020a9328eb4aae1d6652618d00195399e366d452f8cd52b467b0a1ebac";
+
+#[test]
+fn endpoints_are_read_in_their_order() {
+    let ingest = load(BOTH, &[]).unwrap().require_ingest().unwrap();
+    let [mac, websms] = &ingest.endpoints[..] else {
+        panic!("{ingest:?}")
+    };
+    assert_eq!(
+        (mac.name(), mac.tenant(), mac.dialect(), mac.scheme_name()),
+        ("mac", "acme", Dialect::MobileApiConnect, "hmac-body")
+    );
+    for (signature, before, after) in [
+        (SIGNATURES[0], Ok("2026-11"), Ok("2026-11")),
+        (SIGNATURES[1], Ok("2026-05"), Err(Refused::ExpiredSecret)),
+        (SIGNATURES[2], Ok("2026-04"), Err(Refused::ExpiredSecret)),
+    ] {
+        let now = |time| signed(mac, "x-signature", signature, time);
+        assert_eq!(now("2026-12-01T00:00:00Z"), before.map(str::to_owned));
+        assert_eq!(now("2026-12-01T00:00:01Z"), after.map(str::to_owned));
+    }
+    assert_eq!(
+        (
+            websms.name(),
+            websms.tenant(),
+            websms.dialect(),
+            websms.scheme_name()
+        ),
+        ("web-sms", "default", Dialect::Connexus, "path-secret")
+    );
+    assert_eq!(in_path(websms, PATH_SECRET), Ok("a".to_owned()));
+    assert!(ingest.warnings.is_empty());
+}
+
+#[test]
+fn a_signature_over_the_body_has_defaults() {
+    let text = endpoint(
+        "dialect = 'mobile-api-connect'\nauth.scheme = 'hmac-body'\nsecrets = [{ id = 'a', value = 'b' }]",
+    );
+    let ingest = load(&text, &[]).unwrap().require_ingest().unwrap();
+    let matched = signed(
+        &ingest.endpoints[0],
+        "x-mac-signature",
+        SIGNATURE_OF_B,
+        "2026-12-01T00:00:00Z",
+    );
+    assert_eq!(matched, Ok("a".to_owned()));
+    assert_eq!(
+        ingest.warnings,
+        ["endpoint e: the secret `a` has a key of 1 bytes; 16 or more are advised"]
+    );
+}
+
+#[test]
+fn variables_replace_what_the_file_says_of_an_endpoint() {
+    let variables = [
+        ("TEXTPROOF_ENDPOINT_WEB_SMS_TENANT", "other"),
+        ("TEXTPROOF_ENDPOINT_MAC_AUTH", "{ scheme = 'path-secret' }"),
+        (
+            "TEXTPROOF_ENDPOINT_MAC_SECRETS",
+            "[{ id = 'env', value = 'zyxwvutsrqponmlkjihgfe' }]",
+        ),
+    ];
+    let config = load(BOTH, &variables).unwrap();
+    let ingest = config.require_ingest().unwrap();
+    assert_eq!(ingest.endpoints[1].tenant(), "other");
+    assert_eq!(
+        in_path(&ingest.endpoints[0], "zyxwvutsrqponmlkjihgfe"),
+        Ok("env".to_owned())
+    );
+    assert!(!config.effective().to_string().contains("zyxwv"));
+    assert_eq!(
+        problem_with(BOTH, &[("TEXTPROOF_ENDPOINT_MAC_AUTH", "{ scheme = 'github' }")]),
+        "endpoint.mac.auth.scheme (TEXTPROOF_ENDPOINT_MAC_AUTH): this version does not know \"github\": \
+         unknown variant `github`, expected `hmac-body` or `path-secret`"
+    );
+    assert_eq!(
+        problem_with(BOTH, &[("TEXTPROOF_ENDPOINT_MAC_AUTH", "github")]),
+        "endpoint.mac.auth (TEXTPROOF_ENDPOINT_MAC_AUTH): must be a table"
+    );
+}
+
+#[test]
+fn endpoints_that_are_not_safe_or_not_known_are_refused() {
+    let path = |secrets: &str| format!("dialect='connexus'\nauth.scheme='path-secret'\nsecrets={secrets}");
+    let hmac = |auth: &str, value: &str| {
+        format!("dialect='connexus'\nauth={{scheme='hmac-body'{auth}}}\nsecrets=[{{id='a',value='{value}'}}]")
+    };
+    for (rest, expected) in [
+        (
+            "",
+            "endpoint.e.dialect (FILE): is not set: it says what the JSON means",
+        ),
+        (
+            &format!("tenant=''\n{}", path("[{id='a',value='abcdefghijklmnopqrstuv'}]")),
+            "endpoint.e.tenant (FILE): an endpoint's tenant is 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'",
+        ),
+        (
+            "dialect='generic'",
+            "endpoint.e.dialect (FILE): this version does not know \"generic\": a dialect is connexus or mobile-api-connect",
+        ),
+        (
+            "dialect='connexus'",
+            "endpoint.e.auth.scheme (FILE): is not set, and anyone could post here",
+        ),
+        (
+            "dialect='connexus'\nauth.scheme='standard-webhooks'",
+            "endpoint.e.auth.scheme (FILE): this version does not know \"standard-webhooks\": unknown variant `standard-webhooks`, expected `hmac-body` or `path-secret`",
+        ),
+        (
+            "dialect='connexus'\nauth={scheme='path-secret',header='X'}",
+            "endpoint.e.auth (FILE): path-secret has no header, prefix or key_encoding",
+        ),
+        (
+            &hmac(",header='X Y'", "b"),
+            "endpoint.e.auth.header (FILE): \"X Y\" is no header name",
+        ),
+        (
+            &hmac(",prefix='a b'", "b"),
+            "endpoint.e.auth.prefix (FILE): the signature prefix is at most 32 visible ASCII characters",
+        ),
+        (
+            &hmac(",key_encoding='hex'", "b"),
+            "endpoint.e.auth.key_encoding (FILE): unknown variant `hex`, expected one of `utf8`, `utf8-stripped`, `base64`",
+        ),
+        (
+            &hmac(",key_encoding='base64'", "%"),
+            "endpoint.e.secrets (FILE): the secret `a` is not standard base64 with padding (RFC 4648, section 4), as its key_encoding says",
+        ),
+        (
+            &hmac(",key_encoding='utf8-stripped'", "whsec_"),
+            "endpoint.e.secrets (FILE): the secret `a` is empty",
+        ),
+        (
+            &hmac("", ""),
+            "endpoint.e.secrets number 1 value (FILE): is empty",
+        ),
+        (
+            &path("[]"),
+            "endpoint.e.secrets (FILE): the endpoint has no secrets: anyone could post to it",
+        ),
+        (
+            &path("[{value='abcdefghijklmnopqrstuv'}]"),
+            "endpoint.e.secrets (FILE): the id of secret number 1 is not 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'",
+        ),
+        (
+            &path("[{id='a'}]"),
+            "endpoint.e.secrets (FILE): number 1 needs a value or a value_file",
+        ),
+        (
+            &path("[{id='a',value='b',value_file='c'}]"),
+            "endpoint.e.secrets number 1 value and endpoint.e.secrets number 1 value_file are both set: keep one",
+        ),
+        (
+            &path("[{id='a',value='abcdefghijklmnopqrstuv'},{id='a',value='abcdefghijklmnopqrstuv'}]"),
+            "endpoint.e.secrets (FILE): two secrets have the id `a`",
+        ),
+        (
+            &path("[{id='a',value='abcdefghijklmnopqrstu'}]"),
+            "endpoint.e.secrets (FILE): the path secret `a` needs at least 22 characters (128 bits) of A-Z, a-z, 0-9, '_' and '-'",
+        ),
+        (
+            &path("[{id='a',value='abcdefghijklmnopqrstuv/'}]"),
+            "endpoint.e.secrets (FILE): the path secret `a` needs at least 22 characters (128 bits) of A-Z, a-z, 0-9, '_' and '-'",
+        ),
+        (
+            &path("[{id='a',value='abcdefghijklmnopqrstuv',not_after='soon'}]"),
+            "endpoint.e.secrets (FILE): not_after of number 1 must be a time such as \"2026-12-01T00:00:00Z\"",
+        ),
+    ] {
+        assert_eq!(problem_with(&endpoint(rest), &[]), expected);
+    }
+}
+
+#[test]
+fn names_are_plain_and_differ() {
+    let rest = "dialect='connexus'\nauth.scheme='hmac-body'\nsecrets=[{id='a',value='b'}]";
+    for name in [
+        "",
+        "Mac",
+        "a_b",
+        "a/b",
+        "a\\nb",
+        "a23456789012345678901234567890123",
+    ] {
+        assert_eq!(
+            problem_with(&format!("[[endpoint]]\nname = \"{name}\"\n{rest}"), &[]),
+            format!(
+                "endpoint.{name}.name (FILE): an endpoint's name is 1 to 32 characters of a-z, 0-9 and -"
+            )
+        );
+    }
+    assert_eq!(
+        problem_with(&format!("[[endpoint]]\ntenant = 'a'\n{rest}"), &[]),
+        "the name of [[endpoint]] number 1 is not set: set it in FILE: NAME is posted to at /hooks/NAME"
+    );
+    let one = endpoint(rest);
+    assert_eq!(
+        problem_with(&format!("{one}\n{one}"), &[]),
+        "endpoint.e.name (FILE): two endpoints have it"
+    );
+}
+
+#[test]
+fn a_secret_of_an_endpoint_may_come_from_a_file() {
+    let secret = super::file("abcdefghijklmnopqrstuv\n");
+    let path = secret.path().display();
+    let text = endpoint(&format!(
+        "dialect='connexus'\nauth.scheme='path-secret'\nsecrets=[{{id='a',value_file='{path}'}}]"
+    ));
+    let ingest = load(&text, &[]).unwrap().require_ingest().unwrap();
+    assert_eq!(in_path(&ingest.endpoints[0], PATH_SECRET), Ok("a".to_owned()));
+}
+
+fn endpoint(rest: &str) -> String {
+    format!("[[endpoint]]\nname = 'e'\n{rest}")
+}
+
+/// The id of the secret that signed the body `{}`.
+fn signed(endpoint: &Endpoint, header: &'static str, signature: &str, now: &str) -> Result<String, Refused> {
+    let headers = HeaderMap::from_iter([(HeaderName::from_static(header), signature.parse().unwrap())]);
+    matched(endpoint, &headers, None, now.parse().unwrap())
+}
+
+/// The id of the secret that stands in the path.
+fn in_path(endpoint: &Endpoint, secret: &str) -> Result<String, Refused> {
+    matched(endpoint, &HeaderMap::new(), Some(secret), Timestamp::UNIX_EPOCH)
+}
+
+fn matched(
+    endpoint: &Endpoint,
+    headers: &HeaderMap,
+    path_secret: Option<&str>,
+    now: Timestamp,
+) -> Result<String, Refused> {
+    let request = Request {
+        headers,
+        path_secret,
+        body: b"{}",
+    };
+    endpoint
+        .verify(&request, now)
+        .map(|verified| verified.secret_id().to_owned())
+}

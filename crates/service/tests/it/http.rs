@@ -1,0 +1,187 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use test_support::eventually_true;
+use textproof_service::http::{Limits, bind, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+const SOON: Duration = Duration::from_secs(10);
+const LIMITS: Limits = Limits {
+    header_timeout: SOON,
+    max_connections: 16,
+    drain_deadline: SOON,
+};
+
+struct Server {
+    addr: SocketAddr,
+    shutdown: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+    /// Raised when a request for `/slow` has begun, and what it waits for.
+    begun: Arc<Notify>,
+    finish: Arc<Notify>,
+}
+
+impl Server {
+    async fn start(limits: Limits) -> Self {
+        let (begun, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let slow = {
+            let (begun, finish) = (Arc::clone(&begun), Arc::clone(&finish));
+            async move || {
+                begun.notify_one();
+                finish.notified().await;
+                "slow"
+            }
+        };
+        let router = Router::new()
+            .route("/", get(async || "fast"))
+            .route("/slow", get(slow));
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, router, limits, shutdown.clone()));
+        Self {
+            addr,
+            shutdown,
+            serving,
+            begun,
+            finish,
+        }
+    }
+
+    /// A connection on which the text has been sent.
+    async fn send(&self, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.addr).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn slow(&self) -> TcpStream {
+        let stream = self.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        timeout(SOON, self.begun.notified()).await.unwrap();
+        stream
+    }
+
+    async fn stopped(self) {
+        timeout(SOON, self.serving)
+            .await
+            .expect("serving ends")
+            .unwrap()
+            .unwrap();
+    }
+}
+
+/// All that comes until the other side closes.
+async fn rest(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    // A reset is an end, too.
+    let _ = timeout(SOON, stream.read_to_string(&mut text))
+        .await
+        .expect("the connection is closed");
+    text
+}
+
+#[tokio::test]
+async fn a_request_is_answered() {
+    let server = Server::start(LIMITS).await;
+    let stream = server
+        .send("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await;
+    assert!(rest(stream).await.ends_with("\r\n\r\nfast"));
+}
+
+#[tokio::test]
+async fn half_a_head_and_silence_are_closed_after_the_deadline() {
+    let header_timeout = Duration::from_millis(200);
+    let server = Server::start(Limits {
+        header_timeout,
+        ..LIMITS
+    })
+    .await;
+    for sent in ["", "GET / HTTP/1.1\r\nhost:"] {
+        let begun = Instant::now();
+        let answer = rest(server.send(sent).await).await;
+        assert!(!answer.contains("200"), "{answer}");
+        assert!(
+            begun.elapsed() >= header_timeout && begun.elapsed() < SOON / 2,
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_wait_for_their_turn() {
+    let server = Server::start(Limits {
+        max_connections: 1,
+        ..LIMITS
+    })
+    .await;
+    let first = server.slow().await;
+    let mut second = server
+        .send("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await;
+    let mut byte = [0];
+    assert!(
+        timeout(Duration::from_millis(100), second.read(&mut byte))
+            .await
+            .is_err()
+    );
+    drop(first);
+    assert!(rest(second).await.ends_with("fast"));
+}
+
+#[tokio::test]
+async fn a_stop_lets_a_running_request_finish_and_refuses_new_ones() {
+    let server = Server::start(LIMITS).await;
+    let (running, idle) = (server.slow().await, server.send("").await);
+    server.shutdown.cancel();
+    let addr = server.addr;
+    eventually_true(SOON, "new connections are refused", async || {
+        TcpStream::connect(addr).await.is_err()
+    })
+    .await;
+    assert!(!server.serving.is_finished());
+    server.finish.notify_one();
+    assert!(rest(running).await.ends_with("slow"));
+    assert_eq!(rest(idle).await, "");
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn a_stop_cuts_a_stuck_request_at_the_drain_deadline() {
+    let drain_deadline = Duration::from_millis(200);
+    let server = Server::start(Limits {
+        drain_deadline,
+        ..LIMITS
+    })
+    .await;
+    let stuck = server.slow().await;
+    let begun = Instant::now();
+    server.shutdown.cancel();
+    server.stopped().await;
+    assert!(
+        begun.elapsed() >= drain_deadline && begun.elapsed() < SOON / 2,
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(rest(stuck).await, "");
+}
+
+#[tokio::test]
+async fn a_taken_address_is_named() {
+    let taken = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let addr = taken.local_addr().unwrap();
+    let error = bind(addr).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("cannot listen on {addr}: ")),
+        "{error}"
+    );
+}

@@ -1,0 +1,51 @@
+//! Signals end processes, so each test runs this binary again as a child that does only [`child`].
+
+use std::time::Duration;
+
+use test_support::Process;
+use textproof_service::shutdown::shutdown_signal;
+use tokio::time::timeout;
+
+const SOON: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+#[ignore = "run by the other tests, as a process of its own"]
+async fn child() {
+    let token = shutdown_signal();
+    println!("\nready");
+    timeout(SOON, token.cancelled()).await.expect("a signal comes");
+    println!("\ncancelled");
+    if std::env::var_os("LINGER").is_some() {
+        let _ = timeout(SOON, std::future::pending::<()>()).await;
+    }
+}
+
+async fn start(linger: bool) -> Process {
+    let test = std::env::current_exe().unwrap();
+    let mut builder = Process::new(test).args(["--exact", "shutdown::child", "--ignored", "--nocapture"]);
+    if linger {
+        builder = builder.env("LINGER", "1");
+    }
+    let mut process = builder.spawn();
+    process.line("ready", SOON).await;
+    process
+}
+
+#[tokio::test]
+async fn the_first_signal_cancels_the_token() {
+    for signal in ["TERM", "INT"] {
+        let mut process = start(false).await;
+        process.signal(signal);
+        process.line("cancelled", SOON).await;
+        assert!(process.wait(SOON).await.success());
+    }
+}
+
+#[tokio::test]
+async fn the_second_signal_ends_the_process() {
+    let mut process = start(true).await;
+    process.signal("INT");
+    process.line("cancelled", SOON).await;
+    process.signal("INT");
+    assert_eq!(process.wait(SOON).await.code(), Some(130));
+}
