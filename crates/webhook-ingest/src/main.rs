@@ -1,0 +1,74 @@
+//! The webhook receiver: configuration, telemetry, two listeners, a bounded stop.
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Parser;
+use textproof::store::{EventStore, Store};
+use textproof_service::{
+    args::{self, CommonArgs},
+    assemble, exit,
+    health::{self, Check},
+    http::{self, Limits},
+    shutdown::shutdown_signal,
+    telemetry::{self, LogFormat},
+};
+use webhook_ingest::{Ingest, IngestOptions, router};
+
+/// Receives webhooks, verifies them on raw bytes and stores them on a Redis stream before answering.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+fn main() -> ExitCode {
+    match args::parse::<Arguments>() {
+        Ok(arguments) => exit::run(run(arguments)),
+        Err(code) => code,
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    telemetry::init(LogFormat::from_env()?, "info")?;
+    let config = arguments.common.load_config()?;
+    let settings = config.require_ingest()?;
+    let store = assemble::shared_store(&config)?;
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let metrics = telemetry::metrics();
+    let shutdown = shutdown_signal();
+
+    let options = IngestOptions {
+        body_limit: settings.body_limit,
+        ..IngestOptions::default()
+    };
+    let ingest = Ingest::new(
+        settings.endpoints,
+        Arc::clone(&store) as Arc<dyn EventStore>,
+        options,
+    );
+    let hooks = router(Arc::new(ingest)).merge(health::public_routes(checks(Arc::clone(&store))));
+    let internal = health::internal_routes(checks(store), metrics.clone());
+
+    let listener = http::bind(settings.bind).await?;
+    let metrics_listener = http::bind(settings.metrics_bind).await?;
+    http::announce(&listener)?;
+    tracing::info!(addr = %metrics_listener.local_addr()?, "metrics and readiness details");
+    let (served, internal_served, ()) = tokio::join!(
+        http::serve(listener, hooks, Limits::default(), shutdown.clone()),
+        http::serve(metrics_listener, internal, Limits::default(), shutdown.clone()),
+        metrics.upkeep(shutdown),
+    );
+    served?;
+    internal_served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn checks(store: Arc<dyn Store>) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = Vec<Check>> + Send>> {
+    move || {
+        let store = Arc::clone(&store);
+        Box::pin(async move { vec![Check::new("store", store.ping().await)] })
+    }
+}

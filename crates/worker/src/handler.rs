@@ -1,0 +1,71 @@
+//! What is done with an event.
+
+use async_trait::async_trait;
+use textproof::event::Event;
+
+/// One thing that is done with every event. Handlers run in the order in which they were added.
+///
+/// An event can come more than once: a worker may die after the effect and before the event is settled.
+/// Make the effect a merge, or key it by [`Event::id`], which never changes.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use textproof::event::{Content, Event};
+/// use worker::{Handler, HandlerError};
+///
+/// #[derive(Debug)]
+/// struct CountReplies;
+///
+/// #[async_trait]
+/// impl Handler for CountReplies {
+///     fn name(&self) -> &'static str {
+///         "count replies"
+///     }
+///
+///     async fn handle(&self, event: &Event) -> Result<(), HandlerError> {
+///         if let Content::Reply(reply) = &event.content {
+///             println!("{} texted {} characters", event.id, reply.text.chars().count());
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// The name in logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// Acts on an event. It is cut off at five sixths of the lease.
+    ///
+    /// # Errors
+    /// [`HandlerError`]: the event stays with its consumer group and comes back after its lease.
+    async fn handle(&self, event: &Event) -> Result<(), HandlerError>;
+}
+
+/// A handler could not act on an event. Must not contain what a person wrote, or a full number.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct HandlerError {
+    reason: String,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl HandlerError {
+    /// An error in your own words.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            source: None,
+        }
+    }
+}
+
+impl From<textproof::store::StoreError> for HandlerError {
+    fn from(error: textproof::store::StoreError) -> Self {
+        Self {
+            reason: error.to_string(),
+            source: Some(error.into()),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Events out: each one taken, acted on and settled, whatever dies on the way.
+//!
+//! [`Worker::run`] is the engine; a [`Handler`] is one thing that is done with an event. The handlers of
+//! this crate keep consent and delivery status; write your own in ten lines (see [`Handler`]).
+
+mod engine;
+mod handler;
+pub mod handlers;
+mod readiness;
+
+pub use engine::{Worker, WorkerOptions};
+pub use handler::{Handler, HandlerError};
+pub use readiness::Readiness;

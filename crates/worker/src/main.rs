@@ -1,0 +1,105 @@
+//! The worker: configuration, telemetry, the engine with the built-in handlers, a bounded stop.
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Parser;
+use textproof::{
+    consent::ConsentLedger,
+    delivery::Deliveries,
+    store::{ConsentStore, DeliveryStore, EventStore},
+};
+use textproof_service::{
+    args::{self, CommonArgs},
+    assemble, exit,
+    health::{self, Check},
+    http::{self, Limits},
+    shutdown::shutdown_signal,
+    telemetry::{self, LogFormat},
+};
+use worker::{
+    Handler, Readiness, Worker, WorkerOptions,
+    handlers::{KeepConsent, MergeDeliveryReports},
+};
+
+/// Consumes verified events from a Redis stream and acts on each exactly once.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+fn main() -> ExitCode {
+    match args::parse::<Arguments>() {
+        Ok(arguments) => exit::run(run(arguments)),
+        Err(code) => code,
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    telemetry::init(LogFormat::from_env()?, "info")?;
+    let config = arguments.common.load_config()?;
+    let settings = config.require_worker()?;
+    let fingerprint_key = config.fingerprint_key()?;
+    let store = assemble::shared_store(&config)?;
+    let metrics = telemetry::metrics();
+    let shutdown = shutdown_signal();
+
+    let ledger = ConsentLedger::new(Arc::clone(&store) as Arc<dyn ConsentStore>, fingerprint_key);
+    let deliveries = Deliveries::new(Arc::clone(&store) as Arc<dyn DeliveryStore>);
+    let handlers: Vec<Box<dyn Handler>> = vec![
+        Box::new(KeepConsent::new(ledger)),
+        Box::new(MergeDeliveryReports::new(deliveries)),
+    ];
+    let options = WorkerOptions {
+        group: settings.group,
+        host: host_name(),
+        concurrency: settings.concurrency,
+        lease: settings.lease,
+        drain: settings.drain,
+    };
+    let worker = Worker::new(store as Arc<dyn EventStore>, handlers, options);
+    let public = health::public_routes(checks(worker.readiness()));
+    let internal = health::internal_routes(checks(worker.readiness()), metrics.clone());
+
+    let listener = http::bind(settings.bind).await?;
+    let metrics_listener = http::bind(settings.metrics_bind).await?;
+    http::announce(&listener)?;
+    tracing::info!(addr = %metrics_listener.local_addr()?, "metrics and readiness details");
+    let (served, internal_served, (), ()) = tokio::join!(
+        http::serve(listener, public, Limits::default(), shutdown.clone()),
+        http::serve(metrics_listener, internal, Limits::default(), shutdown.clone()),
+        metrics.upkeep(shutdown.clone()),
+        worker.run(shutdown),
+    );
+    served?;
+    internal_served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn checks(readiness: Readiness) -> impl Fn() -> std::future::Ready<Vec<Check>> {
+    move || {
+        let taking = if readiness.is_ready() {
+            Ok(())
+        } else {
+            Err("no events are taken at the moment")
+        };
+        std::future::ready(vec![Check::new("events", taking)])
+    }
+}
+
+/// The host's name for the consumer name; a random id is added, so any word will do.
+fn host_name() -> String {
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let name: String = std::env::var("HOSTNAME")
+        .unwrap_or_default()
+        .chars()
+        .filter(allowed)
+        .take(64)
+        .collect();
+    if name.is_empty() {
+        "worker".to_owned()
+    } else {
+        name
+    }
+}
