@@ -1,0 +1,101 @@
+//! The command line.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Parser, Subcommand};
+use textproof_service::args::CommonArgs;
+
+/// Prove that a person holds a phone number, and act once on what they text back.
+#[derive(Debug, Parser)]
+#[command(name = "textproof", version)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+
+    /// Print one JSON object instead of a table.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Walk through the whole story on real HTTP; exit 0 only if every step held.
+    Tour(TourOptions),
+    /// Run sandbox, ingest and worker in this process, with a page to play with.
+    Dev(DevOptions),
+    /// Send a code through the configured gateway.
+    Send(SendOptions),
+    /// Verify a code against the configured Redis.
+    Verify(VerifyOptions),
+    /// Obtain, or find, the gateway's shared access token; it is never printed.
+    Token,
+    /// Look at configuration, Redis and gateway, and say what is not as it should be.
+    Doctor,
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the configuration and print the effective values, with secrets masked.
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TourOptions {
+    /// Run it on this Redis instead of the embedded store; its keys start with `tour:`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevOptions {
+    /// Where the page is served; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4000")]
+    pub(crate) bind: SocketAddr,
+    /// Where the sandbox plays the gateways.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8085")]
+    pub(crate) sandbox_bind: SocketAddr,
+    /// Where webhooks are received.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3000")]
+    pub(crate) ingest_bind: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SendOptions {
+    /// The phone, in national or international format.
+    pub(crate) phone: String,
+    /// The brand in the text.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) company: String,
+    /// What the code is for.
+    #[arg(long, default_value = "login")]
+    pub(crate) purpose: String,
+    /// A trailing sentence, for example "Valid for 5 minutes."
+    #[arg(long)]
+    pub(crate) comment: Option<String>,
+    /// Your own code instead of a random one.
+    #[arg(long)]
+    pub(crate) code: Option<String>,
+    /// Host of the origin-bound last line; must be configured.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) web_otp_domain: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// The phone, in national or international format.
+    pub(crate) phone: String,
+    /// What the person typed.
+    pub(crate) code: String,
+    /// What the code is for.
+    #[arg(long, default_value = "login")]
+    pub(crate) purpose: String,
+    /// The handle that `send` printed.
+    #[arg(long)]
+    pub(crate) handle: Option<String>,
+}

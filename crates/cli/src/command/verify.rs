@@ -1,0 +1,52 @@
+//! `textproof verify`: exit 0 means verified, and nothing else does.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use textproof::{Purpose, Verdict, VerifyOptions};
+use textproof_service::{
+    config::{Config, ConfigError},
+    exit,
+};
+
+use crate::{arguments, output};
+
+pub(crate) async fn run(
+    config: &Config,
+    options: arguments::VerifyOptions,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let otp = super::otp(config)?;
+    let usage = |key: &str, problem: String| ConfigError::invalid(key, "the command line", problem);
+    let phone = otp
+        .phone(&options.phone)
+        .map_err(|error| usage("PHONE", error.to_string()))?;
+    let purpose = Purpose::new(options.purpose).map_err(|error| usage("--purpose", error.to_string()))?;
+    let check = VerifyOptions {
+        handle: options.handle.as_deref(),
+        request: None,
+    };
+    let verdict = otp
+        .verify(&phone, &purpose, &options.code, check)
+        .await
+        .context("nothing was decided")?;
+    output::facts(json, &facts(&verdict))?;
+    Ok(if verdict.is_verified() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(exit::REFUSED)
+    })
+}
+
+fn facts(verdict: &Verdict) -> Vec<(&'static str, Value)> {
+    let mut facts = vec![("verdict", json!(verdict.as_str()))];
+    match verdict {
+        Verdict::Incorrect { attempts_left } => facts.push(("attempts_left", json!(attempts_left))),
+        Verdict::Exhausted { retry_after } => {
+            facts.push(("retry_after_seconds", json!(super::whole_seconds(*retry_after))));
+        }
+        _ => {}
+    }
+    facts
+}

@@ -1,0 +1,204 @@
+//! All of it in one process: sandbox, ingest and worker around one store, on real HTTP.
+
+mod feed;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use data_encoding::BASE64URL_NOPAD;
+use rand::{TryRng, rngs::SysRng};
+use sandbox::{Sandbox, Settings as SandboxSettings, Webhooks};
+use secrecy::SecretString;
+use textproof::{
+    Countries, Otp, OtpSettings, Policy,
+    consent::ConsentLedger,
+    delivery::Deliveries,
+    gateway::{Connexus, ConnexusSettings, Gateway},
+    secret::{FingerprintKey, Pepper, Peppers},
+    store::{ConsentStore, DeliveryStore, EventStore, Store, TokenStore},
+    webhook::{Authentication, Dialect, Endpoint, EndpointSettings, HmacBody, SecretEntry},
+};
+use textproof_service::http::{self, Limits};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use webhook_ingest::{Ingest, IngestOptions, router};
+use worker::{
+    Worker, WorkerOptions,
+    handlers::{KeepConsent, MergeDeliveryReports},
+};
+
+pub(crate) use feed::Feed;
+
+/// Tenant of everything here.
+pub(crate) const TENANT: &str = "default";
+/// The one host that the origin-bound last line may name.
+pub(crate) const WEB_OTP_DOMAIN: &str = "app.example.com";
+
+/// Where the servers listen; port 0 picks a free one.
+pub(crate) struct Binds {
+    pub(crate) sandbox: SocketAddr,
+    pub(crate) ingest: SocketAddr,
+}
+
+/// The running whole. Secrets are drawn at start and never leave the process.
+pub(crate) struct Local {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) gateway: Arc<dyn Gateway>,
+    pub(crate) otp: Otp,
+    pub(crate) consent: ConsentLedger,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) feed: Feed,
+    pub(crate) ingest: SocketAddr,
+    pub(crate) path_secret: String,
+    pub(crate) signing_secret: String,
+    tasks: JoinSet<()>,
+    shutdown: CancellationToken,
+}
+
+impl Local {
+    /// Starts everything on `store`.
+    pub(crate) async fn start(
+        store: Arc<dyn Store>,
+        binds: Binds,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let (path_secret, signing_secret) = (random_text()?, format!("whsec_{}", random_text()?));
+        let credentials = SandboxSettings {
+            bind: binds.sandbox,
+            client_secret: format!("csk_{}", random_text()?),
+            mac_secret: signing_secret.clone(),
+            ..SandboxSettings::default()
+        };
+        let sandbox = sandbox::start(credentials.clone(), shutdown.clone())
+            .await
+            .context("the sandbox")?;
+
+        let fingerprint_key = FingerprintKey::new(&random_bytes()?)?;
+        let peppers = Peppers::new(vec![Pepper::new("local", &random_bytes()?)?])?;
+        let tokens = Arc::clone(&store) as Arc<dyn TokenStore>;
+        let secret = SecretString::from(credentials.client_secret);
+        let settings = ConnexusSettings::new(sandbox.connexus_base_url(), credentials.client_id, secret);
+        let gateway: Arc<dyn Gateway> = Arc::new(Connexus::new(
+            settings,
+            tokens,
+            peppers.clone(),
+            &fingerprint_key,
+        )?);
+        let settings = OtpSettings {
+            tenant: TENANT.into(),
+            policy: Policy::default(),
+            countries: Countries::new(["NZ", "AU"], Some("NZ"))?,
+            web_otp_domains: vec![WEB_OTP_DOMAIN.into()],
+            fingerprint_key: fingerprint_key.clone(),
+            peppers,
+        };
+        let otp = Otp::new(settings, Arc::clone(&store), Arc::clone(&gateway));
+
+        let feed = Feed::new();
+        let consent = ConsentLedger::new(Arc::clone(&store) as Arc<dyn ConsentStore>, fingerprint_key);
+        let mut tasks = JoinSet::new();
+        let worker = worker(&store, consent.clone(), feed.clone());
+        tasks.spawn(worker.run(shutdown.clone()));
+        let endpoints = endpoints(&path_secret, &signing_secret)?;
+        let ingest = Ingest::new(
+            endpoints,
+            Arc::clone(&store) as Arc<dyn EventStore>,
+            IngestOptions::default(),
+        );
+        let listener = http::bind(binds.ingest).await?;
+        let ingest_addr = listener.local_addr()?;
+        let served = http::serve(
+            listener,
+            router(Arc::new(ingest)),
+            Limits::default(),
+            shutdown.clone(),
+        );
+        tasks.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the ingest stopped");
+            }
+        });
+        sandbox.set_webhooks(&Webhooks {
+            connexus: Some(vec![format!("http://{ingest_addr}/hooks/websms/{path_secret}")]),
+            mobile_api_connect: Some(vec![format!("http://{ingest_addr}/hooks/mac")]),
+        })?;
+        let ingest = ingest_addr;
+        Ok(Self {
+            store,
+            gateway,
+            otp,
+            consent,
+            sandbox,
+            feed,
+            ingest,
+            path_secret,
+            signing_secret,
+            tasks,
+            shutdown,
+        })
+    }
+
+    /// Stops everything; each part drains within its own deadline.
+    pub(crate) async fn stop(mut self) {
+        self.shutdown.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        self.sandbox.stopped().await;
+    }
+}
+
+fn worker(store: &Arc<dyn Store>, consent: ConsentLedger, feed: Feed) -> Worker {
+    let deliveries = Deliveries::new(Arc::clone(store) as Arc<dyn DeliveryStore>);
+    let handlers: Vec<Box<dyn worker::Handler>> = vec![
+        Box::new(KeepConsent::new(consent)),
+        Box::new(MergeDeliveryReports::new(deliveries)),
+        Box::new(feed),
+    ];
+    Worker::new(
+        Arc::clone(store) as Arc<dyn EventStore>,
+        handlers,
+        WorkerOptions::default(),
+    )
+}
+
+fn endpoints(path_secret: &str, signing_secret: &str) -> anyhow::Result<[Endpoint; 2]> {
+    let endpoint = |name: &str, dialect, authentication, secret: &str| {
+        let value = SecretString::from(secret.to_owned());
+        Endpoint::new(EndpointSettings {
+            name: name.into(),
+            tenant: TENANT.into(),
+            dialect,
+            authentication,
+            secrets: vec![SecretEntry {
+                id: "local".into(),
+                value,
+                not_after: None,
+            }],
+        })
+    };
+    Ok([
+        endpoint(
+            "websms",
+            Dialect::Connexus,
+            Authentication::PathSecret {},
+            path_secret,
+        )?,
+        endpoint(
+            "mac",
+            Dialect::MobileApiConnect,
+            Authentication::HmacBody(HmacBody::default()),
+            signing_secret,
+        )?,
+    ])
+}
+
+fn random_bytes() -> anyhow::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .context("the operating system gave no random bytes")?;
+    Ok(bytes)
+}
+
+fn random_text() -> anyhow::Result<String> {
+    Ok(BASE64URL_NOPAD.encode(&random_bytes()?))
+}

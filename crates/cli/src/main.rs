@@ -1,0 +1,48 @@
+//! The `textproof` command: all of it in one process, and the operator's tools.
+
+mod arguments;
+mod command;
+mod dev;
+mod local;
+mod output;
+mod tour;
+
+use std::process::ExitCode;
+
+use textproof_service::{
+    args, exit,
+    telemetry::{self, LogFormat},
+};
+
+use crate::arguments::{Arguments, Command, ConfigCommand};
+
+fn main() -> ExitCode {
+    match args::parse::<Arguments>() {
+        Ok(arguments) => exit::run(run(arguments)),
+        Err(code) => code,
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments {
+        common,
+        json,
+        command,
+    } = arguments;
+    // A person at a terminal wants the answer; the servers of `dev` speak up when something is wrong.
+    let default_filter = if matches!(command, Command::Dev(_)) {
+        "warn"
+    } else {
+        "error"
+    };
+    telemetry::init(LogFormat::from_env()?, default_filter)?;
+    match command {
+        Command::Tour(options) => tour::run(options, json).await,
+        Command::Dev(options) => dev::run(options).await,
+        Command::Send(options) => command::send::run(&common.load_config()?, options, json).await,
+        Command::Verify(options) => command::verify::run(&common.load_config()?, options, json).await,
+        Command::Token => command::token::run(&common.load_config()?, json).await,
+        Command::Doctor => command::doctor::run(&common.load_config()?, json).await,
+        Command::Config(ConfigCommand::Check) => command::config_check::run(&common.load_config()?, json),
+    }
+}
