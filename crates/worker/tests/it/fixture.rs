@@ -1,0 +1,133 @@
+//! Events to act on, and handlers that record what they saw.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use textproof::{
+    event::{Content, ContentDigest, Event, EventId, Identity, Reply},
+    store::{EventStore, MemoryStore, Queue},
+    stream::Producer,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use worker::{Handler, HandlerError, Readiness, Worker, WorkerOptions};
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Publishes a reply with this text.
+pub(crate) async fn publish(store: &MemoryStore, text: &str) {
+    let identity = Identity::of_body("websms", text.as_bytes());
+    let content = Content::Reply(Reply {
+        message_id: None,
+        from: "+64211234567".into(),
+        to: "552".into(),
+        text: text.into(),
+        reference: None,
+        sent_at_ms: None,
+        extra: serde_json::Map::new(),
+    });
+    let digest = ContentDigest::of(&content);
+    let event = Event {
+        id: EventId::of(&identity),
+        endpoint: "websms".into(),
+        tenant: "default".into(),
+        received_at_ms: 1,
+        conflict: false,
+        content,
+    };
+    let producer = Producer::new(Arc::new(store.clone()));
+    producer
+        .publish(&event, &identity, digest, text.as_bytes())
+        .await
+        .expect("the store answers");
+}
+
+pub(crate) async fn depth(store: &MemoryStore) -> u64 {
+    store.depth(Queue::Events).await.expect("the store answers")
+}
+
+/// What a handler does with a text.
+pub(crate) type Act = fn(&str) -> Doing;
+
+pub(crate) enum Doing {
+    Succeed,
+    Fail,
+    NeverEnd,
+}
+
+/// Records the texts that it was given, then acts.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    seen: Arc<Mutex<Vec<String>>>,
+    act: Act,
+}
+
+impl Recorder {
+    pub(crate) fn new(act: Act) -> Self {
+        Self {
+            seen: Arc::default(),
+            act,
+        }
+    }
+
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.seen.lock().expect("no panic").clone()
+    }
+
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.seen().iter().filter(|seen| *seen == text).count()
+    }
+}
+
+#[async_trait]
+impl Handler for Recorder {
+    fn name(&self) -> &'static str {
+        "recorder"
+    }
+
+    async fn handle(&self, event: &Event) -> Result<(), HandlerError> {
+        let Content::Reply(reply) = &event.content else {
+            return Ok(());
+        };
+        self.seen.lock().expect("no panic").push(reply.text.clone());
+        match (self.act)(&reply.text) {
+            Doing::Succeed => Ok(()),
+            Doing::Fail => Err(HandlerError::new("told to fail")),
+            Doing::NeverEnd => std::future::pending().await,
+        }
+    }
+}
+
+/// A worker that runs until it is stopped.
+pub(crate) struct Running {
+    shutdown: CancellationToken,
+    worker: JoinHandle<()>,
+    pub(crate) readiness: Readiness,
+}
+
+impl Running {
+    pub(crate) fn start(store: &MemoryStore, handlers: Vec<Recorder>, options: WorkerOptions) -> Self {
+        let handlers = handlers
+            .into_iter()
+            .map(|handler| Box::new(handler) as Box<dyn Handler>)
+            .collect();
+        let worker = Worker::new(Arc::new(store.clone()), handlers, options);
+        let (shutdown, readiness) = (CancellationToken::new(), worker.readiness());
+        Self {
+            worker: tokio::spawn(worker.run(shutdown.clone())),
+            shutdown,
+            readiness,
+        }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        tokio::time::timeout(PATIENCE, self.worker)
+            .await
+            .expect("it stops in time")
+            .expect("no panic");
+    }
+}

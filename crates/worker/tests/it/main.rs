@@ -1,0 +1,4 @@
+//! The engine on the embedded store, with handlers that do as they are told.
+
+mod engine;
+mod fixture;
