@@ -33,3 +33,8 @@ pub use otp::{Challenge, CodeSource, Otp, OtpSettings, SendOptions, SendOutcome,
 pub use phone::{Countries, PhoneNumber};
 pub use policy::Policy;
 pub use purpose::Purpose;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

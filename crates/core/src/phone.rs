@@ -33,21 +33,23 @@ impl PhoneNumber {
     /// # Errors
     /// [`PhoneError`] says what is wrong; it never contains the input.
     pub fn parse(input: &str, countries: &Countries) -> Result<Self, PhoneError> {
-        let parsed = parse_with(input, countries.default)?;
-        if !parsed.is_valid() {
-            return Err(PhoneError::NotValid);
-        }
-        let region = parsed.get_region_code().ok_or(PhoneError::NotValid)?;
-        if !countries.allowed.contains(&region) {
-            return Err(PhoneError::CountryNotAllowed {
-                country: region.as_region_str().to_string(),
-            });
-        }
-        match parsed.get_type() {
-            // North American metadata cannot tell the two apart.
-            PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => Ok(Self::from_parsed(&parsed)),
-            _ => Err(PhoneError::NotMobile),
-        }
+        unheard(|| {
+            let parsed = parse_with(input, countries.default)?;
+            if !parsed.is_valid() {
+                return Err(PhoneError::NotValid);
+            }
+            let region = parsed.get_region_code().ok_or(PhoneError::NotValid)?;
+            if !countries.allowed.contains(&region) {
+                return Err(PhoneError::CountryNotAllowed {
+                    country: region.as_region_str().to_string(),
+                });
+            }
+            match parsed.get_type() {
+                // North American metadata cannot tell the two apart.
+                PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => Ok(Self::from_parsed(&parsed)),
+                _ => Err(PhoneError::NotMobile),
+            }
+        })
     }
 
     /// Parses an address that a gateway reported: international, with or without the leading `+`.
@@ -64,11 +66,13 @@ impl PhoneNumber {
         } else {
             format!("+{bare}")
         };
-        let parsed = parse_with(&international, None)?;
-        if !parsed.is_valid() {
-            return Err(PhoneError::NotValid);
-        }
-        Ok(Self::from_parsed(&parsed))
+        unheard(|| {
+            let parsed = parse_with(&international, None)?;
+            if !parsed.is_valid() {
+                return Err(PhoneError::NotValid);
+            }
+            Ok(Self::from_parsed(&parsed))
+        })
     }
 
     /// The full number with the leading `+`. Never log it.
@@ -190,6 +194,11 @@ fn region(code: &str) -> Result<Region, PhoneError> {
         .get_country_code_for_region(region)
         .ok_or_else(unknown)?;
     Ok(region)
+}
+
+/// Keeps the phone library's own log lines from every subscriber: at trace level they hold the number.
+fn unheard<T>(parse: impl FnOnce() -> T) -> T {
+    tracing::dispatcher::with_default(&tracing::Dispatch::none(), parse)
 }
 
 fn parse_with(input: &str, default: Option<Region>) -> Result<ParsedNumber, PhoneError> {

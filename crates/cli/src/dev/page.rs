@@ -166,7 +166,8 @@ async fn reply(State(page): State<Page>, Json(form): Json<Reply>) -> Result<Resp
     let unreachable = |error: reqwest::Error| {
         Problem::new(StatusCode::BAD_GATEWAY).detail(format!("the sandbox: {}", error.without_url()))
     };
-    let body = json!({ "from": form.phone, "to": form.to, "text": form.text });
+    let phone = page.otp.phone(&form.phone).map_err(|error| unprocessable(&error))?;
+    let body = json!({ "from": phone.e164(), "to": form.to, "text": form.text });
     let answer = page
         .http
         .post(&page.reply_url)

@@ -199,3 +199,26 @@ pub(super) fn sibling(keys: &[Key], name: &str) -> Option<&'static str> {
         None => named(&format!("{name}_file")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../../.env.example");
+
+    #[test]
+    fn the_example_names_every_setting() {
+        let named = |variable: &str| {
+            EXAMPLE
+                .lines()
+                .any(|line| line.starts_with(&format!("{variable}=")))
+        };
+        for section in SECTIONS {
+            for key in section.keys {
+                let regular = variable(section.name, key.name);
+                let mut names = std::iter::once(regular.as_str()).chain(key.variables.iter().copied());
+                assert!(names.any(named), ".env.example does not name {regular}");
+            }
+        }
+    }
+}
