@@ -50,10 +50,7 @@ impl Code {
 
 /// Blanks (plain, no-break, thin no-break, full-width) and hyphens (plain, Unicode, no-break).
 fn is_separator(c: char) -> bool {
-    matches!(
-        c,
-        ' ' | '\u{a0}' | '\u{202f}' | '\u{3000}' | '-' | '\u{2010}' | '\u{2011}'
-    )
+    matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{3000}' | '-' | '\u{2010}' | '\u{2011}')
 }
 
 impl PartialEq for Code {
@@ -81,14 +78,7 @@ mod tests {
 
     #[test]
     fn harmless_spellings_are_forgiven() {
-        for input in [
-            "482174",
-            " 482174 ",
-            "482 174",
-            "482-174",
-            "４８２１７４",
-            "482\u{a0}174",
-        ] {
+        for input in ["482174", " 482174 ", "482 174", "482-174", "４８２１７４", "482\u{a0}174"] {
             assert_eq!(Code::parse(input).unwrap().expose(), "482174", "{input:?}");
         }
     }

@@ -15,16 +15,7 @@ use crate::{
 /// milliseconds: a future timestamp must not freeze the register.
 const FUTURE_TOLERANCE_MS: u64 = 60_000;
 
-const OUT: [&str; 8] = [
-    "stop",
-    "stopall",
-    "unsubscribe",
-    "cancel",
-    "end",
-    "quit",
-    "revoke",
-    "optout",
-];
+const OUT: [&str; 8] = ["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"];
 const IN: [&str; 3] = ["start", "unstop", "yes"];
 
 /// What a reply says about consent, and the word that says it.
@@ -32,10 +23,7 @@ const IN: [&str; 3] = ["start", "unstop", "yes"];
 pub fn statement(text: &str) -> Option<(Consent, &'static str)> {
     let word = normalised(text);
     let find = |words: &[&'static str], consent| {
-        words
-            .iter()
-            .find(|known| **known == word)
-            .map(|known| (consent, *known))
+        words.iter().find(|known| **known == word).map(|known| (consent, *known))
     };
     find(&OUT, Consent::Out).or_else(|| find(&IN, Consent::In))
 }
@@ -66,10 +54,7 @@ impl ConsentLedger {
     /// Keeps consent in this store, under names made with this key.
     #[must_use]
     pub fn new(store: Arc<dyn ConsentStore>, fingerprint_key: FingerprintKey) -> Self {
-        Self {
-            store,
-            fingerprint_key,
-        }
+        Self { store, fingerprint_key }
     }
 
     /// Merges what a reply says, if it says anything about consent; returns what the statement was and
@@ -132,43 +117,21 @@ mod tests {
 
     #[test]
     fn one_word_in_any_dress_is_a_statement() {
-        for text in [
-            "STOP",
-            " stop ",
-            "Stop.",
-            "«STOP!»",
-            "ＳＴＯＰ",
-            "STOP ALL",
-            "opt-out",
-            "Quit",
-            "\"cancel\"",
-        ] {
-            assert_eq!(
-                statement(text).map(|(consent, _)| consent),
-                Some(Consent::Out),
-                "{text:?}"
-            );
+        for text in
+            ["STOP", " stop ", "Stop.", "«STOP!»", "ＳＴＯＰ", "STOP ALL", "opt-out", "Quit", "\"cancel\""]
+        {
+            assert_eq!(statement(text).map(|(consent, _)| consent), Some(Consent::Out), "{text:?}");
         }
         for text in ["START", "unstop", "Yes!"] {
-            assert_eq!(
-                statement(text).map(|(consent, _)| consent),
-                Some(Consent::In),
-                "{text:?}"
-            );
+            assert_eq!(statement(text).map(|(consent, _)| consent), Some(Consent::In), "{text:?}");
         }
     }
 
     #[test]
     fn a_sentence_is_not_a_statement() {
-        for text in [
-            "please stop texting me",
-            "stopped",
-            "yes please",
-            "",
-            "HOURS",
-            "st0p",
-            &"stop ".repeat(40),
-        ] {
+        for text in
+            ["please stop texting me", "stopped", "yes please", "", "HOURS", "st0p", &"stop ".repeat(40)]
+        {
             assert_eq!(statement(text), None, "{text:?}");
         }
     }

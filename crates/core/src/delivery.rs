@@ -28,10 +28,7 @@ impl Deliveries {
     /// # Errors
     /// [`StoreError`] when the store does not answer; merging again is safe.
     pub async fn merge(&self, report: &DeliveryReport, now: Timestamp) -> Result<Recorded, StoreError> {
-        let key = MessageKey {
-            gateway: report.gateway.clone(),
-            message_id: report.message_id.clone(),
-        };
+        let key = MessageKey { gateway: report.gateway.clone(), message_id: report.message_id.clone() };
         let day = now.to_zoned(TimeZone::UTC).date();
         self.store.record_report(&key, report.status, day).await
     }

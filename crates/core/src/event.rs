@@ -1,164 +1,12 @@
 //! Events: the words that the ingest and the workers share, versioned on the wire.
 
+mod identity;
+
 use std::fmt;
 
-use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-/// An event's name for life: `evt_` and 128 bits of SHA-256 over its identity, in hex.
-///
-/// It never changes over retry, healing or redrive; a stream id is only a position.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct EventId(String);
-
-impl EventId {
-    /// Names the event with this identity.
-    #[must_use]
-    pub fn of(identity: &Identity) -> Self {
-        Self::from_digest(Sha256::new_with_prefix(identity.canonical()))
-    }
-
-    /// Names an event whose identity is taken by other content (a conflict).
-    #[must_use]
-    pub fn of_conflict(identity: &Identity, content: &ContentDigest) -> Self {
-        Self::from_digest(Sha256::new_with_prefix(identity.canonical()).chain_update(content.0))
-    }
-
-    /// The 36 characters.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn from_digest(digest: Sha256) -> Self {
-        Self(format!("evt_{}", HEXLOWER.encode(&digest.finalize()[..16])))
-    }
-}
-
-impl TryFrom<String> for EventId {
-    type Error = MalformedEventId;
-
-    fn try_from(text: String) -> Result<Self, MalformedEventId> {
-        let hex = text.strip_prefix("evt_").ok_or(MalformedEventId)?;
-        let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if hex.len() == 32 && hex.bytes().all(lower_hex) {
-            Ok(Self(text))
-        } else {
-            Err(MalformedEventId)
-        }
-    }
-}
-
-impl From<EventId> for String {
-    fn from(id: EventId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The text is not `evt_` and 32 lower-case hex digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an event id is evt_ and 32 lower-case hex digits")]
-pub struct MalformedEventId;
-
-/// What makes two webhooks the same event. Values are normalised before they come here: `SMS` is `mo`,
-/// a number is its decimal string. Nothing in it comes from an unsigned header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// The gateway gave the message an id.
-    Message {
-        /// Name of the endpoint that received it.
-        endpoint: String,
-        /// `reply`, `delivery` or `other`.
-        kind: &'static str,
-        /// The gateway's message id.
-        message_id: String,
-        /// Status code of a delivery report: one message can have several reports.
-        status_code: Option<String>,
-        /// The payload's own timestamp, as it was written.
-        timestamp: Option<String>,
-    },
-    /// No message id: a digest of the raw body.
-    Body {
-        /// Name of the endpoint that received it.
-        endpoint: String,
-        /// SHA-256 of the raw body.
-        digest: [u8; 32],
-    },
-}
-
-impl Identity {
-    /// The identity of a body without a message id.
-    #[must_use]
-    pub fn of_body(endpoint: &str, body: &[u8]) -> Self {
-        Self::Body {
-            endpoint: endpoint.to_owned(),
-            digest: Sha256::digest(body).into(),
-        }
-    }
-
-    /// Length-prefixed fields, so that no two identities share a byte string.
-    fn canonical(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(128);
-        let mut field = |value: Option<&[u8]>| match value {
-            Some(value) => {
-                bytes.extend_from_slice(&(value.len() as u64 + 1).to_be_bytes());
-                bytes.extend_from_slice(value);
-            }
-            None => bytes.extend_from_slice(&0u64.to_be_bytes()),
-        };
-        match self {
-            Self::Message {
-                endpoint,
-                kind,
-                message_id,
-                status_code,
-                timestamp,
-            } => {
-                field(Some(b"message"));
-                field(Some(endpoint.as_bytes()));
-                field(Some(kind.as_bytes()));
-                field(Some(message_id.as_bytes()));
-                field(status_code.as_ref().map(String::as_bytes));
-                field(timestamp.as_ref().map(String::as_bytes));
-            }
-            Self::Body { endpoint, digest } => {
-                field(Some(b"body"));
-                field(Some(endpoint.as_bytes()));
-                field(Some(digest));
-            }
-        }
-        bytes
-    }
-}
-
-/// A digest of the parsed fields: tells a repeat from other content under the same identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ContentDigest(pub [u8; 8]);
-
-impl ContentDigest {
-    /// Digests what the event says; the receive time is not part of it.
-    #[must_use]
-    pub fn of(content: &Content) -> Self {
-        // Serialising our own type cannot fail; an empty digest would only ever report a repeat.
-        let json = serde_json::to_vec(content).unwrap_or_default();
-        let digest = Sha256::digest(&json);
-        Self(std::array::from_fn(|i| digest[i]))
-    }
-}
+pub use identity::{ContentDigest, EventId, Identity, MalformedEventId};
 
 /// A verified webhook, understood.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -290,10 +138,9 @@ impl fmt::Debug for Event {
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reply(reply) => f
-                .debug_struct("Reply")
-                .field("message_id", &reply.message_id)
-                .finish_non_exhaustive(),
+            Self::Reply(reply) => {
+                f.debug_struct("Reply").field("message_id", &reply.message_id).finish_non_exhaustive()
+            }
             Self::DeliveryReport(report) => f
                 .debug_struct("DeliveryReport")
                 .field("message_id", &report.message_id)
@@ -306,49 +153,6 @@ impl fmt::Debug for Content {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn identity(kind: &'static str, id: &str, code: Option<&str>) -> Identity {
-        Identity::Message {
-            endpoint: "websms".into(),
-            kind,
-            message_id: id.into(),
-            status_code: code.map(str::to_owned),
-            timestamp: None,
-        }
-    }
-
-    #[test]
-    fn an_event_id_is_stable_across_releases() {
-        let id = EventId::of(&identity("delivery", "MSG123", Some("1")));
-        assert_eq!(id.as_str(), "evt_a03bb4425114aa0065c907b758bd4ced");
-    }
-
-    #[test]
-    fn two_reports_of_one_message_are_two_events() {
-        let accepted = EventId::of(&identity("delivery", "MSG123", Some("8")));
-        let delivered = EventId::of(&identity("delivery", "MSG123", Some("1")));
-        let without = EventId::of(&identity("delivery", "MSG123", None));
-        assert_ne!(accepted, delivered);
-        assert_ne!(accepted, without);
-        assert_ne!(
-            EventId::of(&identity("reply", "a", Some(""))),
-            EventId::of(&identity("reply", "a", None))
-        );
-    }
-
-    #[test]
-    fn only_well_formed_ids_are_read_back() {
-        let id = EventId::of(&Identity::of_body("mac", b"x"));
-        assert_eq!(EventId::try_from(id.as_str().to_owned()), Ok(id));
-        for bad in [
-            "",
-            "evt_",
-            "evt_ABCDEF00112233445566778899aabbcc",
-            "msg_00112233445566778899aabbccddeeff",
-        ] {
-            assert_eq!(EventId::try_from(bad.to_owned()), Err(MalformedEventId), "{bad}");
-        }
-    }
 
     #[test]
     fn ranks_read_back_and_unknown_ranks_are_unknown() {
@@ -377,9 +181,6 @@ mod tests {
             }),
         };
         let shown = format!("{event:?}");
-        assert!(
-            !shown.contains("canary") && !shown.contains("64211234567"),
-            "{shown}"
-        );
+        assert!(!shown.contains("canary") && !shown.contains("64211234567"), "{shown}");
     }
 }

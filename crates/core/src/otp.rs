@@ -105,16 +105,8 @@ impl Otp {
     /// Builds the engine on a store and a gateway.
     #[must_use]
     pub fn new(settings: OtpSettings, store: Arc<dyn Store>, gateway: Arc<dyn Gateway>) -> Self {
-        let (codes, deliveries) = (
-            Arc::clone(&store) as Arc<dyn CodeStore>,
-            store as Arc<dyn DeliveryStore>,
-        );
-        Self {
-            settings: Arc::new(settings),
-            codes,
-            deliveries,
-            gateway,
-        }
+        let (codes, deliveries) = (Arc::clone(&store) as Arc<dyn CodeStore>, store as Arc<dyn DeliveryStore>);
+        Self { settings: Arc::new(settings), codes, deliveries, gateway }
     }
 
     /// Parses what a person typed by this tenant's countries.

@@ -40,13 +40,13 @@ impl PhoneNumber {
             }
             let region = parsed.get_region_code().ok_or(PhoneError::NotValid)?;
             if !countries.allowed.contains(&region) {
-                return Err(PhoneError::CountryNotAllowed {
-                    country: region.as_region_str().to_string(),
-                });
+                return Err(PhoneError::CountryNotAllowed { country: region.as_region_str().to_string() });
             }
             match parsed.get_type() {
                 // North American metadata cannot tell the two apart.
-                PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => Ok(Self::from_parsed(&parsed)),
+                PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => {
+                    Ok(Self::from_parsed(&parsed))
+                }
                 _ => Err(PhoneError::NotMobile),
             }
         })
@@ -61,11 +61,7 @@ impl PhoneNumber {
     /// [`PhoneError`] when it is not a possible international number.
     pub fn parse_international(input: &str) -> Result<Self, PhoneError> {
         let bare = input.trim();
-        let international = if bare.starts_with('+') {
-            bare.to_owned()
-        } else {
-            format!("+{bare}")
-        };
+        let international = if bare.starts_with('+') { bare.to_owned() } else { format!("+{bare}") };
         unheard(|| {
             let parsed = parse_with(&international, None)?;
             if !parsed.is_valid() {
@@ -104,10 +100,7 @@ impl PhoneNumber {
         let e164 = parsed.format_as(PhoneNumberFormat::E164).into_owned();
         let national = parsed.get_national_significant_number().len();
         let calling_code_digits = e164.len() - 1 - national;
-        Self {
-            e164: Zeroizing::new(e164),
-            calling_code_digits,
-        }
+        Self { e164: Zeroizing::new(e164), calling_code_digits }
     }
 }
 
@@ -143,17 +136,11 @@ impl Countries {
         allowed: impl IntoIterator<Item = impl AsRef<str>>,
         default: Option<&str>,
     ) -> Result<Self, PhoneError> {
-        let allowed = allowed
-            .into_iter()
-            .map(|code| region(code.as_ref()))
-            .collect::<Result<Vec<_>, _>>()?;
+        let allowed = allowed.into_iter().map(|code| region(code.as_ref())).collect::<Result<Vec<_>, _>>()?;
         if allowed.is_empty() {
             return Err(PhoneError::NoCountries);
         }
-        Ok(Self {
-            allowed,
-            default: default.map(region).transpose()?,
-        })
+        Ok(Self { allowed, default: default.map(region).transpose()? })
     }
 }
 
@@ -190,9 +177,7 @@ pub enum PhoneError {
 fn region(code: &str) -> Result<Region, PhoneError> {
     let unknown = || PhoneError::UnknownCountry(code.chars().take(8).collect());
     let region = Region::from_code(code).map_err(|_| unknown())?;
-    PHONE_NUMBER_UTIL
-        .get_country_code_for_region(region)
-        .ok_or_else(unknown)?;
+    PHONE_NUMBER_UTIL.get_country_code_for_region(region).ok_or_else(unknown)?;
     Ok(region)
 }
 
@@ -208,15 +193,10 @@ fn parse_with(input: &str, default: Option<Region>) -> Result<ParsedNumber, Phon
     // NFKC turns full-width digits and the full-width plus into ASCII and NBSP into a space.
     let normal = Zeroizing::new(input.nfkc().collect::<String>());
     // Vanity letters and extensions (`;ext=`, `x12`) would give one phone several spellings.
-    if normal
-        .chars()
-        .any(|c| c.is_alphabetic() || c.is_control() || matches!(c, ';' | ',' | '#' | '='))
-    {
+    if normal.chars().any(|c| c.is_alphabetic() || c.is_control() || matches!(c, ';' | ',' | '#' | '=')) {
         return Err(PhoneError::NotANumber);
     }
-    PHONE_NUMBER_UTIL
-        .parse(normal.as_str(), default)
-        .map_err(|_| PhoneError::NotANumber)
+    PHONE_NUMBER_UTIL.parse(normal.as_str(), default).map_err(|_| PhoneError::NotANumber)
 }
 
 #[cfg(test)]
@@ -243,11 +223,7 @@ mod tests {
             "+640211234567",
         ] {
             let phone = PhoneNumber::parse(spelling, &nz());
-            assert_eq!(
-                phone.as_ref().map(PhoneNumber::e164),
-                Ok("+64211234567"),
-                "{spelling:?}"
-            );
+            assert_eq!(phone.as_ref().map(PhoneNumber::e164), Ok("+64211234567"), "{spelling:?}");
         }
     }
 
@@ -260,18 +236,12 @@ mod tests {
             ("0800 FLOWERS", PhoneError::NotANumber),
             ("+64 21 12", PhoneError::NotValid),
             ("0800 123 456", PhoneError::NotMobile),
-            (
-                "+44 7400 123456",
-                PhoneError::CountryNotAllowed { country: "GB".into() },
-            ),
+            ("+44 7400 123456", PhoneError::CountryNotAllowed { country: "GB".into() }),
         ];
         for (input, expected) in refused {
             assert_eq!(PhoneNumber::parse(input, &nz()), Err(expected), "{input:?}");
         }
-        assert_eq!(
-            PhoneNumber::parse(&"1".repeat(65), &nz()),
-            Err(PhoneError::TooLong)
-        );
+        assert_eq!(PhoneNumber::parse(&"1".repeat(65), &nz()), Err(PhoneError::TooLong));
     }
 
     #[test]
@@ -280,10 +250,7 @@ mod tests {
             assert!(PhoneNumber::parse_international(spelling).is_ok(), "{spelling:?}");
         }
         for spelling in ["shortcode", "552", "", "+64211"] {
-            assert!(
-                PhoneNumber::parse_international(spelling).is_err(),
-                "{spelling:?}"
-            );
+            assert!(PhoneNumber::parse_international(spelling).is_err(), "{spelling:?}");
         }
     }
 
@@ -298,17 +265,8 @@ mod tests {
 
     #[test]
     fn a_country_list_cannot_be_empty_or_invented() {
-        assert_eq!(
-            Countries::new([] as [&str; 0], None),
-            Err(PhoneError::NoCountries)
-        );
-        assert_eq!(
-            Countries::new(["ZQ"], None),
-            Err(PhoneError::UnknownCountry("ZQ".into()))
-        );
-        assert_eq!(
-            Countries::new(["Aotearoa"], None),
-            Err(PhoneError::UnknownCountry("Aotearoa".into()))
-        );
+        assert_eq!(Countries::new([] as [&str; 0], None), Err(PhoneError::NoCountries));
+        assert_eq!(Countries::new(["ZQ"], None), Err(PhoneError::UnknownCountry("ZQ".into())));
+        assert_eq!(Countries::new(["Aotearoa"], None), Err(PhoneError::UnknownCountry("Aotearoa".into())));
     }
 }

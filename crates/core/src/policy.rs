@@ -41,10 +41,7 @@ impl Policy {
         if !(6..=8).contains(&digits) {
             return Err(PolicyError::CodeLength { digits });
         }
-        Ok(Self {
-            code_length: digits,
-            ..self
-        })
+        Ok(Self { code_length: digits, ..self })
     }
 
     /// Accepts codes of 4 or 5 digits, below the floor of six: five guesses at 4 digits succeed once in
@@ -56,10 +53,7 @@ impl Policy {
         if !(4..=5).contains(&digits) {
             return Err(PolicyError::CodeLength { digits });
         }
-        Ok(Self {
-            code_length: digits,
-            ..self
-        })
+        Ok(Self { code_length: digits, ..self })
     }
 
     /// Sets how long a code lives from its first send, at most 600 s.
@@ -87,19 +81,13 @@ impl Policy {
     /// Sets how much life the live code must have to be sent again instead of a fresh one.
     #[must_use]
     pub fn with_resend_min_left(self, resend_min_left: Duration) -> Self {
-        Self {
-            resend_min_left,
-            ..self
-        }
+        Self { resend_min_left, ..self }
     }
 
     /// Requires the challenge's handle at every check, so that a stranger cannot spend the guesses.
     #[must_use]
     pub fn with_required_handle(self) -> Self {
-        Self {
-            require_handle: true,
-            ..self
-        }
+        Self { require_handle: true, ..self }
     }
 
     /// Sets the send limits of a phone.
@@ -146,14 +134,8 @@ impl Default for SendLimits {
             ladder: [30, 60, 120, 300].map(seconds).to_vec(),
             forget_after: seconds(1800),
             windows: vec![
-                Window {
-                    sends: 5,
-                    period: seconds(600),
-                },
-                Window {
-                    sends: 10,
-                    period: seconds(86_400),
-                },
+                Window { sends: 5, period: seconds(600) },
+                Window { sends: 10, period: seconds(86_400) },
             ],
         }
     }
@@ -182,20 +164,14 @@ impl SendLimits {
         {
             return Err(PolicyError::Ladder);
         }
-        let wider = windows
-            .windows(2)
-            .all(|w| w[0].period < w[1].period && w[0].sends <= w[1].sends);
+        let wider = windows.windows(2).all(|w| w[0].period < w[1].period && w[0].sends <= w[1].sends);
         let bounded = windows.iter().all(|w| {
             (1..=100).contains(&w.sends) && w.period >= Duration::from_millis(1) && w.period <= 7 * day
         });
         if windows.is_empty() || windows.len() > 4 || !wider || !bounded || forget_after > 7 * day {
             return Err(PolicyError::Windows);
         }
-        Ok(Self {
-            ladder,
-            forget_after,
-            windows,
-        })
+        Ok(Self { ladder, forget_after, windows })
     }
 
     pub(crate) fn ladder(&self) -> &[Duration] {
@@ -212,12 +188,7 @@ impl SendLimits {
 
     /// How long a phone's sends must be remembered.
     pub(crate) fn memory(&self) -> Duration {
-        let longest = self
-            .windows
-            .iter()
-            .map(|window| window.period)
-            .max()
-            .unwrap_or_default();
+        let longest = self.windows.iter().map(|window| window.period).max().unwrap_or_default();
         let wait = self.ladder.iter().copied().max().unwrap_or_default();
         longest.max(self.forget_after).max(wait)
     }
@@ -273,17 +244,11 @@ mod tests {
     #[test]
     fn limits_that_contradict_themselves_cannot_be_built() {
         let s = Duration::from_secs;
-        let window = |sends, period| Window {
-            sends,
-            period: s(period),
-        };
+        let window = |sends, period| Window { sends, period: s(period) };
         let quiet = s(60);
         assert!(SendLimits::new(vec![], quiet, vec![window(1, 1)]).is_err());
         assert!(SendLimits::new(vec![s(60), s(30)], quiet, vec![window(1, 1)]).is_err());
-        assert!(
-            SendLimits::new(vec![s(61)], quiet, vec![window(1, 1)]).is_err(),
-            "forgotten before it ends"
-        );
+        assert!(SendLimits::new(vec![s(61)], quiet, vec![window(1, 1)]).is_err(), "forgotten before it ends");
         assert!(SendLimits::new(vec![s(30)], quiet, vec![]).is_err());
         assert!(SendLimits::new(vec![s(30)], quiet, vec![window(5, 60), window(3, 600)]).is_err());
         assert!(SendLimits::new(vec![s(30)], quiet, vec![window(0, 60)]).is_err());

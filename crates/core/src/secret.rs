@@ -177,11 +177,7 @@ impl Peppers {
                 return Err(SecretError::IdClash(other.id.clone(), pepper.id.clone()));
             }
         }
-        if peppers.is_empty() {
-            Err(SecretError::NoPepper)
-        } else {
-            Ok(Self(peppers))
-        }
+        if peppers.is_empty() { Err(SecretError::NoPepper) } else { Ok(Self(peppers)) }
     }
 
     pub(crate) fn current(&self) -> &Pepper {
@@ -199,24 +195,16 @@ impl Peppers {
 
 fn check_length(name: &'static str, bytes: &[u8]) -> Result<(), SecretError> {
     if bytes.len() < MIN_SECRET_BYTES {
-        return Err(SecretError::TooShort {
-            name,
-            bytes: bytes.len(),
-        });
+        return Err(SecretError::TooShort { name, bytes: bytes.len() });
     }
     Ok(())
 }
 
 /// One key for each use, by HKDF-SHA-256 (RFC 5869).
-#[expect(
-    clippy::expect_used,
-    reason = "HKDF-SHA-256 fails only above 8160 bytes of output"
-)]
+#[expect(clippy::expect_used, reason = "HKDF-SHA-256 fails only above 8160 bytes of output")]
 fn derive(secret: &[u8], label: &[u8]) -> [u8; 32] {
     let mut key = [0; 32];
-    Hkdf::<Sha256>::new(None, secret)
-        .expand(label, &mut key)
-        .expect("32 bytes are within HKDF's limit");
+    Hkdf::<Sha256>::new(None, secret).expand(label, &mut key).expect("32 bytes are within HKDF's limit");
     key
 }
 
@@ -254,9 +242,6 @@ mod tests {
     fn secrets_never_print() {
         let pepper = Pepper::new("2026-11", &[0x41; 32]).unwrap();
         assert_eq!(format!("{pepper:?}"), "Pepper(id 2026-11, hidden)");
-        assert_eq!(
-            format!("{:?}", FingerprintKey::new(&[0x41; 32]).unwrap()),
-            "FingerprintKey(hidden)"
-        );
+        assert_eq!(format!("{:?}", FingerprintKey::new(&[0x41; 32]).unwrap()), "FingerprintKey(hidden)");
     }
 }

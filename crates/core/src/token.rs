@@ -4,25 +4,22 @@
 //! host of the fleet renews behind the scenes and nobody waits; when none is valid, one host renews
 //! and the others wait for it, with a deadline. A 401 discards exactly the token that was refused.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+mod local_copy;
+mod seal;
+
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305,
-    aead::{Aead, Payload},
-};
 use data_encoding::HEXLOWER;
 use rand::RngExt;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
+pub use local_copy::BearerToken;
+
+use self::local_copy::LocalCopy;
 use crate::{
-    secret::{PepperTag, Peppers},
+    secret::Peppers,
     store::{Acquired, RequestId, SealedToken, StoreError, TokenKey, TokenProblem, TokenStore},
 };
 
@@ -98,28 +95,6 @@ pub enum TokenError {
     Store(#[from] StoreError),
 }
 
-/// A bearer token in use. `Debug` shows the id only.
-pub struct BearerToken {
-    id: String,
-    secret: SecretString,
-    fresh_until: Instant,
-    valid_until: Instant,
-}
-
-impl BearerToken {
-    /// The secret, for the `Authorization` header only.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        self.secret.expose_secret()
-    }
-}
-
-impl fmt::Debug for BearerToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BearerToken(id {}, hidden)", self.id)
-    }
-}
-
 /// The bearer token of one gateway account, shared by every host that uses the same store.
 #[derive(Clone)]
 pub struct SharedToken(Arc<Inner>);
@@ -129,16 +104,9 @@ struct Inner {
     source: Box<dyn TokenSource>,
     store: Arc<dyn TokenStore>,
     peppers: Peppers,
-    local: Mutex<LocalCopy>,
+    local: LocalCopy,
     /// One asker per process goes to the store; the others wait here and then find the local copy.
     asking: Arc<tokio::sync::Mutex<()>>,
-}
-
-#[derive(Default)]
-struct LocalCopy {
-    token: Option<Arc<BearerToken>>,
-    /// The last token that a 401 discarded: a copy of it that was still on its way must not come back.
-    discarded: Option<String>,
 }
 
 impl SharedToken {
@@ -154,7 +122,7 @@ impl SharedToken {
             source: Box::new(source),
             store,
             peppers,
-            local: Mutex::default(),
+            local: LocalCopy::default(),
             asking: Arc::default(),
         }))
     }
@@ -164,13 +132,11 @@ impl SharedToken {
     /// # Errors
     /// [`TokenError`]; bounded by a deadline of 40 s.
     pub async fn get(&self) -> Result<Arc<BearerToken>, TokenError> {
-        if let Some(token) = self.local(|token| token.fresh_until) {
+        if let Some(token) = self.0.local.fresh() {
             return Ok(token);
         }
         let deadline = Instant::now() + WAIT_DEADLINE;
-        tokio::time::timeout_at(deadline, self.ask_apart(deadline))
-            .await
-            .map_err(|_| TokenError::Deadline)?
+        tokio::time::timeout_at(deadline, self.ask_apart(deadline)).await.map_err(|_| TokenError::Deadline)?
     }
 
     /// Tells the fleet that the gateway answered 401 to this token. A newer token is left alone.
@@ -178,11 +144,7 @@ impl SharedToken {
     /// # Errors
     /// [`TokenError::Store`] when the store does not answer.
     pub async fn discard(&self, token: &BearerToken) -> Result<(), TokenError> {
-        {
-            let mut local = lock(&self.0.local);
-            local.token.take_if(|held| held.id == token.id);
-            local.discarded = Some(token.id.clone());
-        }
+        self.0.local.discard(&token.id);
         metrics::counter!("textproof_token_discarded_total").increment(1);
         Ok(self.0.store.discard(&self.0.key, &token.id).await?)
     }
@@ -195,17 +157,13 @@ impl SharedToken {
         self.discard(token).await?;
         let owner = RequestId::random();
         let problem = TokenProblem::CredentialsRefused;
-        Ok(self
-            .0
-            .store
-            .block(&self.0.key, &owner, problem, REFUSED_FOR)
-            .await?)
+        Ok(self.0.store.block(&self.0.key, &owner, problem, REFUSED_FOR).await?)
     }
 
     /// Asks in a task of its own: a caller that goes away does not leave the fleet waiting for its lease.
     async fn ask_apart(&self, deadline: Instant) -> Result<Arc<BearerToken>, TokenError> {
         let turn = Arc::clone(&self.0.asking).lock_owned().await;
-        if let Some(token) = self.local(|token| token.fresh_until) {
+        if let Some(token) = self.0.local.fresh() {
             return Ok(token);
         }
         let shared = self.clone();
@@ -219,14 +177,9 @@ impl SharedToken {
     async fn ask(&self, deadline: Instant) -> Result<Arc<BearerToken>, TokenError> {
         let owner = RequestId::random();
         while Instant::now() < deadline {
-            match self
-                .0
-                .store
-                .acquire(&self.0.key, &owner, LEASE, jittered(RENEW_BELOW))
-                .await?
-            {
+            match self.0.store.acquire(&self.0.key, &owner, LEASE, jittered(RENEW_BELOW)).await? {
                 Acquired::Token { token, renew } => {
-                    let opened = self.open(&token).and_then(|opened| self.hold(opened));
+                    let opened = self.open(&token).and_then(|opened| self.0.local.hold(opened));
                     match (opened, renew) {
                         (Some(token), true) => {
                             self.renew_behind(owner);
@@ -243,16 +196,10 @@ impl SharedToken {
                 }
                 Acquired::Renew => return self.renew(&owner).await,
                 Acquired::Wait => tokio::time::sleep(jittered(Duration::from_millis(60))).await,
-                Acquired::Blocked {
-                    problem: TokenProblem::CredentialsRefused,
-                    ..
-                } => {
+                Acquired::Blocked { problem: TokenProblem::CredentialsRefused, .. } => {
                     return Err(TokenError::CredentialsRefused);
                 }
-                Acquired::Blocked {
-                    problem: TokenProblem::Unavailable,
-                    retry_after,
-                } => {
+                Acquired::Blocked { problem: TokenProblem::Unavailable, retry_after } => {
                     return Err(TokenError::Unavailable { retry_after });
                 }
             }
@@ -272,14 +219,9 @@ impl SharedToken {
     /// Obtains a token under the lease. Bounded by the lease: after it, another host may be at it.
     async fn renew(&self, owner: &RequestId) -> Result<Arc<BearerToken>, TokenError> {
         metrics::counter!("textproof_token_requests_total").increment(1);
-        let answer = tokio::time::timeout(LEASE, self.0.source.request())
-            .await
-            .unwrap_or_else(|_| {
-                Err(TokenRequestError::Unavailable {
-                    what: "no answer in time".into(),
-                    retry_after: None,
-                })
-            });
+        let answer = tokio::time::timeout(LEASE, self.0.source.request()).await.unwrap_or_else(|_| {
+            Err(TokenRequestError::Unavailable { what: "no answer in time".into(), retry_after: None })
+        });
         let error = match answer {
             Ok(issued) => return self.keep(owner, &issued).await,
             Err(error) => error,
@@ -287,17 +229,12 @@ impl SharedToken {
         let (problem, retry_after) = match &error {
             TokenRequestError::CredentialsRefused => (TokenProblem::CredentialsRefused, REFUSED_FOR),
             TokenRequestError::Unavailable { retry_after, .. } => {
-                let wait = retry_after
-                    .unwrap_or_default()
-                    .clamp(UNAVAILABLE_FOR, UNAVAILABLE_AT_MOST);
+                let wait = retry_after.unwrap_or_default().clamp(UNAVAILABLE_FOR, UNAVAILABLE_AT_MOST);
                 (TokenProblem::Unavailable, jittered(wait))
             }
         };
         tracing::warn!(%error, retry_after_ms = retry_after.as_millis(), "no token from the gateway");
-        self.0
-            .store
-            .block(&self.0.key, owner, problem, retry_after)
-            .await?;
+        self.0.store.block(&self.0.key, owner, problem, retry_after).await?;
         Err(match problem {
             TokenProblem::CredentialsRefused => TokenError::CredentialsRefused,
             TokenProblem::Unavailable => TokenError::Unavailable { retry_after },
@@ -307,12 +244,8 @@ impl SharedToken {
     async fn keep(&self, owner: &RequestId, issued: &IssuedToken) -> Result<Arc<BearerToken>, TokenError> {
         let remaining = issued.lifetime.min(MAX_LIFETIME);
         let id = HEXLOWER.encode(&rand::rng().random::<[u8; 8]>());
-        let sealed = self.seal(&id, &issued.secret);
-        let sealed = SealedToken {
-            id,
-            sealed,
-            remaining,
-        };
+        let sealed = seal::seal(&self.0.peppers, &self.0.key, &id, &issued.secret);
+        let sealed = SealedToken { id, sealed, remaining };
         match self.0.store.keep(&self.0.key, owner, &sealed).await {
             Ok(true) => {}
             // Ours is valid all the same.
@@ -321,105 +254,23 @@ impl SharedToken {
                 tracing::warn!(%error, "a new token could not be shared; it is used on this host only");
             }
         }
-        let token = usable(sealed.id, issued.secret.clone(), remaining);
-        self.hold(token).ok_or(TokenError::Deadline)
-    }
-
-    fn local(&self, until: impl Fn(&BearerToken) -> Instant) -> Option<Arc<BearerToken>> {
-        lock(&self.0.local)
-            .token
-            .as_ref()
-            .filter(|token| until(token) > Instant::now())
-            .cloned()
-    }
-
-    /// Makes it the local copy, unless a 401 has discarded it in the meantime.
-    fn hold(&self, token: BearerToken) -> Option<Arc<BearerToken>> {
-        let token = Arc::new(token);
-        let mut local = lock(&self.0.local);
-        if local.discarded.as_ref() == Some(&token.id) {
-            return None;
-        }
-        // A renewal behind the scenes may have stored a newer one while this was being opened.
-        if local
-            .token
-            .as_ref()
-            .is_none_or(|held| held.valid_until <= token.valid_until)
-        {
-            local.token = Some(Arc::clone(&token));
-        }
-        Some(token)
-    }
-
-    fn seal(&self, id: &str, secret: &SecretString) -> Vec<u8> {
-        let pepper = self.0.peppers.current();
-        let nonce: [u8; 24] = rand::rng().random();
-        let payload = Payload {
-            msg: secret.expose_secret().as_bytes(),
-            aad: &self.associated(id),
-        };
-        let mut sealed = pepper.tag().0.to_vec();
-        sealed.extend_from_slice(&nonce);
-        sealed.extend(
-            cipher(&pepper.token_seal)
-                .encrypt(&nonce.into(), payload)
-                .unwrap_or_default(),
-        );
-        sealed
+        let token = BearerToken::new(sealed.id, issued.secret.clone(), remaining, RENEW_BELOW);
+        self.0.local.hold(token).ok_or(TokenError::Deadline)
     }
 
     fn open(&self, token: &SealedToken) -> Option<BearerToken> {
-        let (tag, rest) = token.sealed.split_first_chunk::<2>()?;
-        let (nonce, ciphertext) = rest.split_first_chunk::<24>()?;
-        let pepper = self.0.peppers.by_tag(PepperTag(*tag))?;
-        let payload = Payload {
-            msg: ciphertext,
-            aad: &self.associated(&token.id),
-        };
-        let secret = Zeroizing::new(
-            cipher(&pepper.token_seal)
-                .decrypt(&(*nonce).into(), payload)
-                .ok()?,
-        );
-        let secret = SecretString::from(std::str::from_utf8(&secret).ok()?.to_owned());
-        Some(usable(token.id.clone(), secret, token.remaining))
-    }
-
-    /// Binds the sealed bytes to their place: a token copied under another account's key does not open.
-    fn associated(&self, id: &str) -> Vec<u8> {
-        format!("{}|{id}", self.0.key.0.as_str()).into_bytes()
+        let secret = seal::open(&self.0.peppers, &self.0.key, token)?;
+        Some(BearerToken::new(token.id.clone(), secret, token.remaining, RENEW_BELOW))
     }
 }
 
 impl fmt::Debug for SharedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedToken")
-            .field("key", &self.0.key)
-            .finish_non_exhaustive()
-    }
-}
-
-fn cipher(key: &[u8; 32]) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(key.into())
-}
-
-/// The local copy asks the store again when renewal is due, and never outlives the token.
-fn usable(id: String, secret: SecretString, remaining: Duration) -> BearerToken {
-    let now = Instant::now();
-    let renew_below = RENEW_BELOW.min(remaining / 4);
-    BearerToken {
-        id,
-        secret,
-        fresh_until: now + (remaining - renew_below),
-        valid_until: now + remaining,
+        f.debug_struct("SharedToken").field("key", &self.0.key).finish_non_exhaustive()
     }
 }
 
 /// Between one and one and a quarter times `base`, so that hosts do not move in step.
 fn jittered(base: Duration) -> Duration {
     base + base.mul_f64(rand::rng().random_range(0.0..0.25))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

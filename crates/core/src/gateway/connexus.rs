@@ -89,23 +89,15 @@ impl Connexus {
         peppers: Peppers,
         fingerprint_key: &FingerprintKey,
     ) -> Result<Self, GatewaySetupError> {
-        let ConnexusSettings {
-            base_url,
-            client_id,
-            client_secret,
-            connect_timeout,
-            request_timeout,
-        } = settings;
+        let ConnexusSettings { base_url, client_id, client_secret, connect_timeout, request_timeout } =
+            settings;
         check_credential(NAME, "client id", &client_id)?;
         check_credential(NAME, "client secret", client_secret.expose_secret())?;
         let http = Http::new(NAME, &base_url, connect_timeout, request_timeout)?;
         let account = [http.base().as_str(), &client_id, client_secret.expose_secret()];
         let key = TokenKey(fingerprint_key.name("token", &account));
         let tokens = Tokens::new(http.clone(), client_id, client_secret);
-        Ok(Self {
-            http,
-            token: SharedToken::new(key, tokens, store, peppers),
-        })
+        Ok(Self { http, token: SharedToken::new(key, tokens, store, peppers) })
     }
 
     /// Makes a call under a token, and once more under a new one when the first was refused.
@@ -137,11 +129,7 @@ impl Connexus {
         token: &BearerToken,
         read: impl Fn(&Answer, &[&str]) -> Result<T, GatewayError> + Sync,
     ) -> Result<T, GatewayError> {
-        let request = self
-            .http
-            .post(call.path)
-            .bearer_auth(token.expose())
-            .form(&call.form);
+        let request = self.http.post(call.path).bearer_auth(token.expose()).form(&call.form);
         let result = match self.http.exchange(request).await {
             Ok(answer) => read(&answer, &[token.expose(), call.text]),
             Err(no_answer) => Err(no_answer.into_error(NAME)),
@@ -165,21 +153,12 @@ impl Gateway for Connexus {
         form.extend(message.code.map(|code| ("msgCode", code.expose())));
         form.extend(message.comment.map(|comment| ("msgComment", comment)));
         form.extend(message.web_otp_domain.map(|domain| ("webOtpDomain", domain)));
-        let call = Call {
-            name: "otp",
-            path: "sms/otp",
-            form,
-            text: "",
-        };
-        self.call(&call, |answer, hidden| answer::code(answer, message.code, hidden))
-            .await
+        let call = Call { name: "otp", path: "sms/otp", form, text: "" };
+        self.call(&call, |answer, hidden| answer::code(answer, message.code, hidden)).await
     }
 
     async fn send_text(&self, message: &TextMessage<'_>) -> Result<Accepted, GatewayError> {
-        if message
-            .reference
-            .is_some_and(|reference| reference.chars().count() > MAX_REFERENCE_CHARS)
-        {
+        if message.reference.is_some_and(|reference| reference.chars().count() > MAX_REFERENCE_CHARS) {
             let what = "a reference has at most 36 characters";
             return Err(GatewayError::Unsupported { gateway: NAME, what });
         }
@@ -187,18 +166,9 @@ impl Gateway for Connexus {
             MessageClass::Transactional => "transactional",
             MessageClass::Marketing => "marketing",
         };
-        let mut form = vec![
-            ("to", message.to.digits()),
-            ("body", message.body),
-            ("messageClass", class),
-        ];
+        let mut form = vec![("to", message.to.digits()), ("body", message.body), ("messageClass", class)];
         form.extend(message.reference.map(|reference| ("messageId", reference)));
-        let call = Call {
-            name: "text",
-            path: "sms/out",
-            form,
-            text: message.body,
-        };
+        let call = Call { name: "text", path: "sms/out", form, text: message.body };
         self.call(&call, answer::text).await
     }
 
@@ -210,9 +180,7 @@ impl Gateway for Connexus {
 
 impl fmt::Debug for Connexus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connexus")
-            .field("base_url", &self.http.base().as_str())
-            .finish_non_exhaustive()
+        f.debug_struct("Connexus").field("base_url", &self.http.base().as_str()).finish_non_exhaustive()
     }
 }
 
@@ -226,8 +194,5 @@ struct Call<'a> {
 }
 
 fn no_token(source: TokenError) -> GatewayError {
-    GatewayError::Token {
-        gateway: NAME,
-        source,
-    }
+    GatewayError::Token { gateway: NAME, source }
 }

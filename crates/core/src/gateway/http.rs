@@ -54,15 +54,8 @@ impl Http {
             // been closed, goes out on another connection.
             .retry(retry::never())
             .build()
-            .map_err(|source| GatewaySetupError::Client {
-                gateway,
-                source: source.without_url(),
-            })?;
-        Ok(Self {
-            gateway,
-            client,
-            base,
-        })
+            .map_err(|source| GatewaySetupError::Client { gateway, source: source.without_url() })?;
+        Ok(Self { gateway, client, base })
     }
 
     /// The base URL in the one spelling that all equal ones share.
@@ -83,12 +76,7 @@ impl Http {
     pub(super) async fn exchange(&self, request: RequestBuilder) -> Result<Answer, NoAnswer> {
         let response = request.send().await.map_err(NoAnswer::sort)?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
-        Ok(Answer {
-            gateway: self.gateway,
-            status,
-            retry_after,
-            body: read(response).await,
-        })
+        Ok(Answer { gateway: self.gateway, status, retry_after, body: read(response).await })
     }
 
     /// Counts one request by how it ended.
@@ -138,26 +126,16 @@ impl NoAnswer {
         if source.is_connect() || source.is_builder() {
             Self::NotConnected(source)
         } else if source.is_timeout() {
-            Self::Lost {
-                what: "no answer in time",
-                source,
-            }
+            Self::Lost { what: "no answer in time", source }
         } else {
-            Self::Lost {
-                what: "the connection broke before the answer",
-                source,
-            }
+            Self::Lost { what: "the connection broke before the answer", source }
         }
     }
 
     pub(super) fn into_error(self, gateway: &'static str) -> GatewayError {
         match self {
             Self::NotConnected(source) => GatewayError::Connect { gateway, source },
-            Self::Lost { what, .. } => GatewayError::Lost {
-                gateway,
-                status: None,
-                what,
-            },
+            Self::Lost { what, .. } => GatewayError::Lost { gateway, status: None, what },
         }
     }
 }
@@ -180,29 +158,16 @@ impl Answer {
 
     /// The error for an answer that cannot be understood.
     pub(super) fn lost(&self, what: &'static str) -> GatewayError {
-        GatewayError::Lost {
-            gateway: self.gateway,
-            status: Some(self.status.as_u16()),
-            what,
-        }
+        GatewayError::Lost { gateway: self.gateway, status: Some(self.status.as_u16()), what }
     }
 
     /// The error for a refusal in the gateway's own words, if it has any.
     pub(super) fn rejected(&self, words: Option<&str>, hidden: &[&str]) -> GatewayError {
         let reason = words.map_or_else(
-            || {
-                self.status
-                    .canonical_reason()
-                    .unwrap_or("no reason given")
-                    .to_owned()
-            },
+            || self.status.canonical_reason().unwrap_or("no reason given").to_owned(),
             |words| reason::quoted(words, hidden),
         );
-        GatewayError::Rejected {
-            gateway: self.gateway,
-            status: self.status.as_u16(),
-            reason,
-        }
+        GatewayError::Rejected { gateway: self.gateway, status: self.status.as_u16(), reason }
     }
 
     /// The error for a status that is not a success.
@@ -259,53 +224,29 @@ mod tests {
 
     fn answer(status: u16) -> Answer {
         let status = StatusCode::from_u16(status).unwrap();
-        Answer {
-            gateway: "g",
-            status,
-            retry_after: None,
-            body: Ok(Zeroizing::new(Vec::new())),
-        }
+        Answer { gateway: "g", status, retry_after: None, body: Ok(Zeroizing::new(Vec::new())) }
     }
 
     #[test]
     fn the_status_decides_whether_a_text_may_have_gone_out() {
         let unknown = [100, 199, 303, 500, 501, 502, 504, 520, 599, 600];
-        let not_sent = [
-            300, 301, 302, 307, 308, 400, 401, 402, 403, 404, 408, 429, 499, 503,
-        ];
+        let not_sent = [300, 301, 302, 307, 308, 400, 401, 402, 403, 404, 408, 429, 499, 503];
         for status in unknown {
-            assert_eq!(
-                answer(status).refused(None, &[]).certainty(),
-                Certainty::Unknown,
-                "{status}"
-            );
+            assert_eq!(answer(status).refused(None, &[]).certainty(), Certainty::Unknown, "{status}");
         }
         for status in not_sent {
-            assert_eq!(
-                answer(status).refused(None, &[]).certainty(),
-                Certainty::NotSent,
-                "{status}"
-            );
+            assert_eq!(answer(status).refused(None, &[]).certainty(), Certainty::NotSent, "{status}");
         }
     }
 
     #[test]
     fn a_wait_is_read_in_seconds_and_bounded() {
         let read = |value: &'static str| {
-            retry_after(&HeaderMap::from_iter([(
-                RETRY_AFTER,
-                HeaderValue::from_static(value),
-            )]))
+            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]))
         };
         assert_eq!(read("7"), Some(Duration::from_secs(7)));
         assert_eq!(read("18446744073709551615"), Some(RETRY_AFTER_AT_MOST));
-        for value in [
-            "",
-            "-1",
-            "soon",
-            "Wed, 21 Oct 2026 07:28:00 GMT",
-            "18446744073709551616",
-        ] {
+        for value in ["", "-1", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "18446744073709551616"] {
             assert_eq!(read(value), None, "{value:?}");
         }
     }

@@ -70,17 +70,9 @@ impl MobileApiConnect {
     /// # Errors
     /// [`GatewaySetupError`] when a setting cannot be used.
     pub fn new(settings: MobileApiConnectSettings) -> Result<Self, GatewaySetupError> {
-        let MobileApiConnectSettings {
-            base_url,
-            key,
-            connect_timeout,
-            request_timeout,
-        } = settings;
+        let MobileApiConnectSettings { base_url, key, connect_timeout, request_timeout } = settings;
         check_credential(NAME, "key", key.expose_secret())?;
-        Ok(Self {
-            http: Http::new(NAME, &base_url, connect_timeout, request_timeout)?,
-            key,
-        })
+        Ok(Self { http: Http::new(NAME, &base_url, connect_timeout, request_timeout)?, key })
     }
 
     async fn send(&self, call: &'static str, message: &Message<'_>) -> Result<Accepted, GatewayError> {
@@ -112,18 +104,11 @@ impl Gateway for MobileApiConnect {
         };
         let text = code_text(code, message.company, message.comment, message.web_otp_domain);
         let message = Message::new(message.to.e164(), &text, Some(message.reference));
-        Ok(CodeAccepted {
-            accepted: self.send("otp", &message).await?,
-            code: None,
-        })
+        Ok(CodeAccepted { accepted: self.send("otp", &message).await?, code: None })
     }
 
     async fn send_text(&self, message: &TextMessage<'_>) -> Result<Accepted, GatewayError> {
-        self.send(
-            "text",
-            &Message::new(message.to.e164(), message.body, message.reference),
-        )
-        .await
+        self.send("text", &Message::new(message.to.e164(), message.body, message.reference)).await
     }
 
     /// Asks for the base URL: the gateway documents no call that changes nothing, so any answer but a 401
@@ -134,10 +119,7 @@ impl Gateway for MobileApiConnect {
             Ok(answer) if answer.status.as_u16() == 401 => Err(GatewayError::Unauthorized { gateway: NAME }),
             Ok(_) => Ok(()),
             Err(NoAnswer::NotConnected(source) | NoAnswer::Lost { source, .. }) => {
-                Err(GatewayError::Connect {
-                    gateway: NAME,
-                    source,
-                })
+                Err(GatewayError::Connect { gateway: NAME, source })
             }
         };
         self.http.counted("check", result)
@@ -164,12 +146,7 @@ struct Message<'a> {
 
 impl<'a> Message<'a> {
     fn new(to: &'a str, text: &'a str, reference: Option<&'a str>) -> Self {
-        Self {
-            to,
-            text,
-            reference,
-            channel: "sms",
-        }
+        Self { to, text, reference, channel: "sms" }
     }
 
     /// Holds the message against the guide's bounds: what is certain to be refused is not sent.
@@ -178,10 +155,7 @@ impl<'a> Message<'a> {
         if !(1..=MAX_TEXT_CHARS).contains(&self.text.chars().count()) {
             return Err(unsupported("a text has 1 to 1600 characters"));
         }
-        if self
-            .reference
-            .is_some_and(|reference| reference.chars().count() > MAX_REFERENCE_CHARS)
-        {
+        if self.reference.is_some_and(|reference| reference.chars().count() > MAX_REFERENCE_CHARS) {
             return Err(unsupported("a reference has at most 64 characters"));
         }
         Ok(())
@@ -210,10 +184,7 @@ fn accepted(answer: &Answer, hidden: &[&str]) -> Result<Accepted, GatewayError> 
     if !(1..=MAX_MESSAGE_ID_CHARS).contains(&id.chars().count()) || id.contains(char::is_control) {
         return Err(GatewayError::NoMessageId { gateway: NAME });
     }
-    Ok(Accepted {
-        message_id: id.to_owned(),
-        parts: None,
-    })
+    Ok(Accepted { message_id: id.to_owned(), parts: None })
 }
 
 fn refused(answer: &Answer, reply: Option<&Reply>, hidden: &[&str]) -> GatewayError {
@@ -229,15 +200,10 @@ fn refused(answer: &Answer, reply: Option<&Reply>, hidden: &[&str]) -> GatewayEr
 /// Whether one of the issues is about `to`: its `path` (a name or a list of names) or its `field` says so.
 fn names_recipient(issues: &Value) -> bool {
     let is_to = |value: &Value| {
-        value == "to"
-            || value
-                .as_array()
-                .is_some_and(|names| names.iter().any(|n| n == "to"))
+        value == "to" || value.as_array().is_some_and(|names| names.iter().any(|n| n == "to"))
     };
     let issues = issues.as_array().map(Vec::as_slice).unwrap_or_default();
-    issues
-        .iter()
-        .any(|issue| is_to(issue) || is_to(&issue["path"]) || is_to(&issue["field"]))
+    issues.iter().any(|issue| is_to(issue) || is_to(&issue["path"]) || is_to(&issue["field"]))
 }
 
 #[cfg(test)]
@@ -248,19 +214,11 @@ mod tests {
 
     #[test]
     fn only_an_issue_about_the_recipient_is_a_wrong_number() {
-        for issues in [
-            json!([{"path": ["to"]}]),
-            json!([{"path": "text"}, {"field": "to"}]),
-            json!(["to"]),
-        ] {
+        for issues in [json!([{"path": ["to"]}]), json!([{"path": "text"}, {"field": "to"}]), json!(["to"])] {
             assert!(names_recipient(&issues), "{issues}");
         }
-        for issues in [
-            json!(null),
-            json!([]),
-            json!("to"),
-            json!([{"path": ["text"], "message": "to long"}]),
-        ] {
+        for issues in [json!(null), json!([]), json!("to"), json!([{"path": ["text"], "message": "to long"}])]
+        {
             assert!(!names_recipient(&issues), "{issues}");
         }
     }

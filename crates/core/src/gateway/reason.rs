@@ -14,12 +14,7 @@ pub(super) fn quoted(words: &str, hidden: &[&str]) -> String {
     }
     let shown: Vec<&str> = words.split_whitespace().map(without_secret).collect();
     let shown = shown.join(" ");
-    shown
-        .chars()
-        .filter(|c| !c.is_control())
-        .map(masked)
-        .take(MAX_CHARS)
-        .collect()
+    shown.chars().filter(|c| !c.is_control()).map(masked).take(MAX_CHARS).collect()
 }
 
 fn without_secret(word: &str) -> &str {
@@ -38,23 +33,14 @@ mod tests {
     #[test]
     fn ordinary_reasons_stay_readable() {
         assert_eq!(quoted("Daily limit reached", &[]), "Daily limit reached");
-        assert_eq!(
-            quoted("no_active_device_for_tenant", &["", "482174"]),
-            "no_active_device_for_tenant"
-        );
+        assert_eq!(quoted("no_active_device_for_tenant", &["", "482174"]), "no_active_device_for_tenant");
     }
 
     #[test]
     fn numbers_codes_and_secrets_are_never_quoted() {
-        assert_eq!(
-            quoted("number +64 21 123 4567 is barred", &[]),
-            "number +## ## ### #### is barred"
-        );
+        assert_eq!(quoted("number +64 21 123 4567 is barred", &[]), "number +## ## ### #### is barred");
         assert_eq!(quoted("code ٤٨٢ ４８２", &[]), "code ### ###");
-        assert_eq!(
-            quoted("token (wst_canary) expired", &[]),
-            "token [hidden] expired"
-        );
+        assert_eq!(quoted("token (wst_canary) expired", &[]), "token [hidden] expired");
         assert_eq!(
             quoted("text 'see you\nat noon' refused", &["see you\nat noon"]),
             "text '[hidden]' refused"

@@ -56,9 +56,7 @@ pub(super) fn base_url(gateway: &'static str, text: &str) -> Result<Url, Gateway
         return Err(wrong("must start with https:// (or http://)"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong(
-            "must not contain credentials; they have settings of their own",
-        ));
+        return Err(wrong("must not contain credentials; they have settings of their own"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("must not have a query or a fragment"));
@@ -86,11 +84,7 @@ pub(super) fn check_credential(
     name: &'static str,
     value: &str,
 ) -> Result<(), GatewaySetupError> {
-    if is_sendable(value) {
-        Ok(())
-    } else {
-        Err(GatewaySetupError::Credential { gateway, name })
-    }
+    if is_sendable(value) { Ok(()) } else { Err(GatewaySetupError::Credential { gateway, name }) }
 }
 
 /// Whether a value is visible ASCII, so that it can stand in an `Authorization` header (RFC 6750, section 2.1).
@@ -104,11 +98,7 @@ mod tests {
 
     #[test]
     fn a_base_url_is_the_same_with_and_without_a_slash() {
-        for text in [
-            "https://sms.example/api",
-            "https://sms.example/api/",
-            "https://sms.example/api//",
-        ] {
+        for text in ["https://sms.example/api", "https://sms.example/api/", "https://sms.example/api//"] {
             assert_eq!(base_url("g", text).unwrap().as_str(), "https://sms.example/api");
         }
         assert_eq!(base_url("g", "http://127.0.0.1:8080").unwrap().path(), "/");

@@ -62,22 +62,12 @@ pub(super) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(settings: &'a OtpSettings, phone: &'a PhoneNumber, purpose: &'a Purpose) -> Self {
-        Self {
-            settings,
-            phone,
-            purpose,
-        }
+        Self { settings, phone, purpose }
     }
 
     pub(super) fn key(&self) -> CodeKey {
-        let phone = self
-            .settings
-            .fingerprint_key
-            .phone(&self.settings.tenant, self.phone.e164());
-        CodeKey {
-            phone,
-            purpose: self.purpose.clone(),
-        }
+        let phone = self.settings.fingerprint_key.phone(&self.settings.tenant, self.phone.e164());
+        CodeKey { phone, purpose: self.purpose.clone() }
     }
 
     pub(super) fn mac(&self, pepper: &Pepper, code: &Code) -> [u8; 16] {
@@ -85,13 +75,7 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn macs(&self, code: &Code) -> CodeMacs {
-        CodeMacs(
-            self.settings
-                .peppers
-                .iter()
-                .map(|pepper| (pepper.tag(), self.mac(pepper, code)))
-                .collect(),
-        )
+        CodeMacs(self.settings.peppers.iter().map(|pepper| (pepper.tag(), self.mac(pepper, code))).collect())
     }
 
     pub(super) fn derive(&self, pepper: &Pepper, nonce: &[u8; 6]) -> Code {
@@ -104,10 +88,7 @@ impl<'a> Context<'a> {
             input.push(block);
             self.keyed(&pepper.derivation, b"derive", &input)
         });
-        let number = blocks
-            .flat_map(words)
-            .find(|word| *word < fair)
-            .unwrap_or_default();
+        let number = blocks.flat_map(words).find(|word| *word < fair).unwrap_or_default();
         Code::from_number(number % codes, length)
     }
 
@@ -174,25 +155,16 @@ mod tests {
             let code = context.derive(settings.peppers.current(), &nonce);
             seen[code.expose().parse::<usize>().unwrap()] += 1;
         }
-        assert!(
-            seen[0] > 0 && seen[9_999] > 0,
-            "the first and the last code must be possible"
-        );
+        assert!(seen[0] > 0 && seen[9_999] > 0, "the first and the last code must be possible");
         // Chi-squared with 9,999 degrees of freedom: mean 9,999, standard deviation 141; six of them.
         let expected = f64::from(draws) / 10_000.0;
-        let chi: f64 = seen
-            .iter()
-            .map(|n| (f64::from(*n) - expected).powi(2) / expected)
-            .sum();
+        let chi: f64 = seen.iter().map(|n| (f64::from(*n) - expected).powi(2) / expected).sum();
         assert!((9_150.0..10_850.0).contains(&chi), "chi-squared {chi}");
     }
 
     #[test]
     fn a_mac_belongs_to_one_tenant_purpose_and_phone() {
-        let (one, other) = (
-            settings("one", Policy::default()),
-            settings("other", Policy::default()),
-        );
+        let (one, other) = (settings("one", Policy::default()), settings("other", Policy::default()));
         let phone = |n: &str| PhoneNumber::parse(n, &one.countries).unwrap();
         let (login, pay) = (Purpose::new("login").unwrap(), Purpose::new("pay").unwrap());
         let (a, b) = (phone("0211234567"), phone("0211234568"));

@@ -57,14 +57,10 @@ impl Sending {
             }
             CodeSource::Gateway if otp.gateway.makes_codes() => (CodeOrigin::Gateway, None),
             CodeSource::Gateway => {
-                return Err(Error::NoGatewayCodes {
-                    gateway: otp.gateway.name(),
-                });
+                return Err(Error::NoGatewayCodes { gateway: otp.gateway.name() });
             }
         };
-        let digits = code
-            .as_ref()
-            .map_or(otp.settings.policy.code_length, |code| code.expose().len());
+        let digits = code.as_ref().map_or(otp.settings.policy.code_length, |code| code.expose().len());
         let fresh = NewCode {
             origin,
             digits: u8::try_from(digits).unwrap_or(u8::MAX),
@@ -93,15 +89,8 @@ impl Sending {
         let key = context.key();
         let granted = match self.reserve(&key).await? {
             Reserved::Granted(granted) => granted,
-            Reserved::Denied {
-                retry_after,
-                cool_down,
-            } => {
-                let reason = if cool_down {
-                    RefusalReason::CoolDown
-                } else {
-                    RefusalReason::TooManySends
-                };
+            Reserved::Denied { retry_after, cool_down } => {
+                let reason = if cool_down { RefusalReason::CoolDown } else { RefusalReason::TooManySends };
                 return Ok(SendOutcome::refused(reason, Some(retry_after)));
             }
         };
@@ -151,27 +140,14 @@ impl Sending {
                 let message_id = accepted.message_id;
                 let made = code.map(|code| context.mac(self.otp.settings.peppers.current(), &code));
                 let gateway = self.otp.gateway.name();
-                let settled = self
-                    .settle(
-                        key,
-                        Settlement::Sent {
-                            gateway,
-                            message_id: &message_id,
-                            made,
-                        },
-                    )
-                    .await;
+                let settled =
+                    self.settle(key, Settlement::Sent { gateway, message_id: &message_id, made }).await;
                 // Our own code is in the store already; one that the gateway made would be lost.
                 if made.is_some() {
                     settled?;
                 }
                 self.join_delivery(&message_id).await;
-                Ok(self.sent(
-                    context,
-                    granted,
-                    accepted.parts,
-                    DeliveryState::Accepted { message_id },
-                ))
+                Ok(self.sent(context, granted, accepted.parts, DeliveryState::Accepted { message_id }))
             }
             Err(error) if error.certainty() == Certainty::Unknown => {
                 tracing::warn!(%error, phone = %self.phone, "nobody knows whether the text went out");
@@ -188,20 +164,13 @@ impl Sending {
                     GatewayError::RateLimited { retry_after, .. } => Some(*retry_after),
                     _ => None,
                 };
-                Ok(SendOutcome::refused(
-                    RefusalReason::Gateway(error.to_string()),
-                    retry_after,
-                ))
+                Ok(SendOutcome::refused(RefusalReason::Gateway(error.to_string()), retry_after))
             }
         }
     }
 
     async fn settle(&self, key: &CodeKey, settlement: Settlement<'_>) -> Result<(), Error> {
-        let settle = Settle {
-            key,
-            send: self.send,
-            settlement,
-        };
+        let settle = Settle { key, send: self.send, settlement };
         match self.otp.codes.settle_send(&settle).await {
             Ok(true) => Ok(()),
             Ok(false) => {
@@ -218,18 +187,10 @@ impl Sending {
     /// Makes the message known to delivery reports. Losing this loses a figure, never a code.
     async fn join_delivery(&self, message_id: &str) {
         let gateway = self.otp.gateway.name().to_owned();
-        let key = MessageKey {
-            gateway,
-            message_id: message_id.to_owned(),
-        };
+        let key = MessageKey { gateway, message_id: message_id.to_owned() };
         // Buckets of a day need no agreement between hosts, so the host's own clock will do.
         let day = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        if let Err(error) = self
-            .otp
-            .deliveries
-            .record_sent(&key, self.phone.prefix(), day)
-            .await
-        {
+        if let Err(error) = self.otp.deliveries.record_sent(&key, self.phone.prefix(), day).await {
             tracing::warn!(%error, "a sent message could not be joined with its delivery reports");
         }
     }

@@ -59,10 +59,7 @@ fn checked_part(part: &'static str, text: &str, most: usize) -> Result<(), TextE
         return Err(TextError::TooLong { part, chars, most });
     }
     // U+2028 and U+2029 break lines without being control characters.
-    if text
-        .chars()
-        .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
-    {
+    if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
         return Err(TextError::ControlCharacter(part));
     }
     if text.contains(['@', '#', '\u{ff20}', '\u{ff03}']) {
@@ -79,49 +76,22 @@ mod tests {
     fn nothing_but_a_plain_name_and_sentence_gets_through() {
         let domains = ["app.example.com".to_owned()];
         let check = |company: &str, comment: Option<&str>, domain: Option<&str>| {
-            let options = SendOptions {
-                comment,
-                web_otp_domain: domain,
-                ..SendOptions::default()
-            };
+            let options = SendOptions { comment, web_otp_domain: domain, ..SendOptions::default() };
             checked_text(company, options, &domains)
         };
-        assert_eq!(
-            check("MyApp", Some("Valid for 5 minutes."), Some("app.example.com")),
-            Ok(())
-        );
+        assert_eq!(check("MyApp", Some("Valid for 5 minutes."), Some("app.example.com")), Ok(()));
         assert_eq!(check("Tāmaki Māori Trust", None, None), Ok(()));
         assert_eq!(check(" ", None, None), Err(TextError::NoCompany));
-        assert_eq!(
-            check("a\nb", None, None),
-            Err(TextError::ControlCharacter("company"))
-        );
-        assert_eq!(
-            check("a\u{2028}b", None, None),
-            Err(TextError::ControlCharacter("company"))
-        );
+        assert_eq!(check("a\nb", None, None), Err(TextError::ControlCharacter("company")));
+        assert_eq!(check("a\u{2028}b", None, None), Err(TextError::ControlCharacter("company")));
         assert_eq!(
             check("x", Some("@evil.example #123456"), None),
             Err(TextError::LooksOriginBound("comment"))
         );
-        let long = TextError::TooLong {
-            part: "company",
-            chars: 41,
-            most: 40,
-        };
+        let long = TextError::TooLong { part: "company", chars: 41, most: 40 };
         assert_eq!(check(&"x".repeat(41), None, None), Err(long));
-        for domain in [
-            "evil.example",
-            "app.example.com\n",
-            "APP.example.com",
-            "app.example.com:443",
-            "",
-        ] {
-            assert_eq!(
-                check("x", None, Some(domain)),
-                Err(TextError::DomainNotAllowed),
-                "{domain:?}"
-            );
+        for domain in ["evil.example", "app.example.com\n", "APP.example.com", "app.example.com:443", ""] {
+            assert_eq!(check("x", None, Some(domain)), Err(TextError::DomainNotAllowed), "{domain:?}");
         }
     }
 }

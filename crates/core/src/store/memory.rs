@@ -57,20 +57,13 @@ impl MemoryStore {
 
     /// An empty store that follows `clock`, in milliseconds since the Unix epoch.
     pub fn with_clock(clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self {
-            clock: Arc::new(clock),
-            state: Arc::default(),
-            appended: Arc::default(),
-        }
+        Self { clock: Arc::new(clock), state: Arc::default(), appended: Arc::default() }
     }
 
     /// The state and the time, for one step. Never held over an await.
     fn step(&self) -> (MutexGuard<'_, State>, u64) {
         // A panic while the lock was held is a bug in this file; its state is consistent all the same.
-        (
-            self.state.lock().unwrap_or_else(PoisonError::into_inner),
-            (self.clock)(),
-        )
+        (self.state.lock().unwrap_or_else(PoisonError::into_inner), (self.clock)())
     }
 }
 

@@ -36,18 +36,13 @@ impl RedisStore {
     /// # Errors
     /// [`RedisSetupError`] when the URL cannot be used.
     pub fn new(settings: &RedisSettings) -> Result<Self, RedisSetupError> {
-        Ok(Self {
-            connections: Arc::new(Connections::new(settings)?),
-            keys: settings.key_prefix.clone(),
-        })
+        Ok(Self { connections: Arc::new(Connections::new(settings)?), keys: settings.key_prefix.clone() })
     }
 }
 
 impl std::fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisStore")
-            .field("prefix", &self.keys)
-            .finish_non_exhaustive()
+        f.debug_struct("RedisStore").field("prefix", &self.keys).finish_non_exhaustive()
     }
 }
 

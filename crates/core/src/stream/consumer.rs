@@ -46,10 +46,7 @@ impl Consumer {
         let consumer = format!("{}-{drawn}", settings.host);
         Self {
             store,
-            member: GroupMember {
-                group: settings.group,
-                consumer,
-            },
+            member: GroupMember { group: settings.group, consumer },
             lease: settings.lease,
             reader: None,
             cursor: "-".to_owned(),
@@ -95,10 +92,7 @@ impl Consumer {
             // Opening the reader creates the group, without which there is nothing to sweep.
             self.reader = Some(self.store.reader(&self.member).await?);
         }
-        let swept = self
-            .store
-            .sweep(&self.member, self.lease, &self.cursor, max)
-            .await?;
+        let swept = self.store.sweep(&self.member, self.lease, &self.cursor, max).await?;
         self.cursor = swept.cursor;
         if self.cursor == "-" {
             // Between a quarter and a half of the lease, so that processes do not sweep in step.
@@ -106,10 +100,7 @@ impl Consumer {
             self.next_sweep = Instant::now() + pause;
         }
         if !swept.entries.is_empty() {
-            tracing::info!(
-                entries = swept.entries.len(),
-                "took over entries that were abandoned"
-            );
+            tracing::info!(entries = swept.entries.len(), "took over entries that were abandoned");
         }
         Ok(swept.entries)
     }
@@ -126,10 +117,7 @@ impl Consumer {
     }
 
     fn deliveries(&self, entries: Vec<Entry>) -> Vec<Delivery> {
-        entries
-            .into_iter()
-            .filter_map(|entry| self.delivery(entry))
-            .collect()
+        entries.into_iter().filter_map(|entry| self.delivery(entry)).collect()
     }
 
     fn delivery(&self, entry: Entry) -> Option<Delivery> {
@@ -197,9 +185,7 @@ impl Delivery {
     /// # Errors
     /// [`StoreError`]: it may or may not be settled; if it is not, it comes back.
     pub async fn ack(self) -> Result<bool, StoreError> {
-        self.store
-            .settle_event(&self.member, self.event.id.as_str(), &self.claim)
-            .await
+        self.store.settle_event(&self.member, self.event.id.as_str(), &self.claim).await
     }
 
     /// Gives the event back untouched: another process takes it at once, and this start is not counted.

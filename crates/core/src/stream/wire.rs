@@ -46,10 +46,7 @@ pub(super) enum WireError {
     NoId,
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "our own types have string keys only, so they serialise"
-)]
+#[expect(clippy::expect_used, reason = "our own types have string keys only, so they serialise")]
 pub(super) fn encode(event: &Event) -> String {
     serde_json::to_string(&Envelope {
         v: VERSION,
@@ -61,18 +58,10 @@ pub(super) fn encode(event: &Event) -> String {
     .expect("an event serialises")
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "our own types have string keys only, so they serialise"
-)]
+#[expect(clippy::expect_used, reason = "our own types have string keys only, so they serialise")]
 pub(super) fn encode_quarantined(endpoint: &str, reason: &str, received_at_ms: u64) -> String {
-    serde_json::to_string(&Quarantined {
-        v: VERSION,
-        endpoint,
-        reason,
-        received_at_ms,
-    })
-    .expect("a quarantine note serialises")
+    serde_json::to_string(&Quarantined { v: VERSION, endpoint, reason, received_at_ms })
+        .expect("a quarantine note serialises")
 }
 
 pub(super) fn decode(entry: &Entry) -> Result<Event, WireError> {
@@ -80,10 +69,8 @@ pub(super) fn decode(entry: &Entry) -> Result<Event, WireError> {
     struct Versioned {
         v: u32,
     }
-    let malformed = |error: serde_json::Error| WireError::Malformed {
-        line: error.line(),
-        column: error.column(),
-    };
+    let malformed =
+        |error: serde_json::Error| WireError::Malformed { line: error.line(), column: error.column() };
     let Versioned { v } = serde_json::from_str(&entry.envelope).map_err(malformed)?;
     if v != VERSION {
         return Err(WireError::Version(v));
@@ -114,10 +101,7 @@ mod tests {
             conflict: true,
             envelope,
             raw: bytes::Bytes::from_static(b"x"),
-            claim: Claim {
-                position: "1-0".into(),
-                deliveries: 1,
-            },
+            claim: Claim { position: "1-0".into(), deliveries: 1 },
         }
     }
 
@@ -144,10 +128,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_says_so_without_its_content() {
-        assert_eq!(
-            decode(&entry(r#"{"v":9,"new":true}"#.into())),
-            Err(WireError::Version(9))
-        );
+        assert_eq!(decode(&entry(r#"{"v":9,"new":true}"#.into())), Err(WireError::Version(9)));
         let error = decode(&entry(r#"{"v":1,"endpoint":"canary""#.into())).unwrap_err();
         assert!(!error.to_string().contains("canary"), "{error}");
         assert!(decode(&entry(String::new())).is_err());

@@ -62,9 +62,7 @@ impl FromStr for Dialect {
 
     fn from_str(name: &str) -> Result<Self, UnknownDialect> {
         let all = [Self::Connexus, Self::MobileApiConnect];
-        all.into_iter()
-            .find(|dialect| dialect.as_str() == name)
-            .ok_or(UnknownDialect)
+        all.into_iter().find(|dialect| dialect.as_str() == name).ok_or(UnknownDialect)
     }
 }
 
@@ -81,10 +79,7 @@ pub struct UnknownDialect;
 
 /// What became of a verified body. `Debug` shows no text and no number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once a request and taken apart at once"
-)]
+#[expect(clippy::large_enum_variant, reason = "made once a request and taken apart at once")]
 pub enum Understood {
     /// It says something that workers can act on.
     Event {
@@ -124,11 +119,7 @@ impl Verified<'_> {
                     content: reading.content,
                 };
                 let content_digest = ContentDigest::of(&event.content);
-                Understood::Event {
-                    event,
-                    identity,
-                    content_digest,
-                }
+                Understood::Event { event, identity, content_digest }
             }
             Err(reason) if reason.is_no_payload() && !endpoint.signs_body() => Understood::BadRequest(reason),
             Err(reason) => {
@@ -220,10 +211,7 @@ impl NotUnderstood {
 
     /// Whether it is plainly no gateway's payload; the only faults that may be answered 400.
     fn is_no_payload(self) -> bool {
-        matches!(
-            self,
-            Self::EmptyBody | Self::Json(JsonFault::NotAnObject) | Self::MissingType
-        )
+        matches!(self, Self::EmptyBody | Self::Json(JsonFault::NotAnObject) | Self::MissingType)
     }
 }
 

@@ -31,13 +31,7 @@ impl Endpoint {
     /// [`EndpointError`] names what is wrong; it never contains a secret.
     pub fn new(settings: EndpointSettings) -> Result<Self, EndpointError> {
         settings.check()?;
-        let EndpointSettings {
-            name,
-            tenant,
-            dialect,
-            authentication,
-            secrets,
-        } = settings;
+        let EndpointSettings { name, tenant, dialect, authentication, secrets } = settings;
         let mut warnings = Vec::new();
         let scheme = match authentication {
             Authentication::HmacBody(settings) => {
@@ -55,13 +49,7 @@ impl Endpoint {
             }
             Authentication::PathSecret {} => Scheme::PathSecret(held(&secrets, PathSecret::new)?),
         };
-        Ok(Self {
-            name,
-            tenant,
-            dialect,
-            scheme,
-            warnings,
-        })
+        Ok(Self { name, tenant, dialect, scheme, warnings })
     }
 
     /// The path segment after `/hooks/`.
@@ -124,10 +112,7 @@ impl fmt::Debug for Endpoint {
 
 /// A scheme with its keys prepared: what is computed from a secret is computed once.
 pub(super) enum Scheme {
-    HmacBody {
-        settings: HmacBody,
-        keys: Vec<Held<HmacBodyKey>>,
-    },
+    HmacBody { settings: HmacBody, keys: Vec<Held<HmacBodyKey>> },
     PathSecret(Vec<Held<PathSecret>>),
 }
 
@@ -149,11 +134,7 @@ fn held<K>(
     mut prepare: impl FnMut(&SecretEntry) -> Result<K, EndpointError>,
 ) -> Result<Vec<Held<K>>, EndpointError> {
     let hold = |entry: &SecretEntry| {
-        Ok(Held {
-            key: prepare(entry)?,
-            id: entry.id.clone(),
-            not_after: entry.not_after,
-        })
+        Ok(Held { key: prepare(entry)?, id: entry.id.clone(), not_after: entry.not_after })
     };
     secrets.iter().map(hold).collect()
 }
@@ -206,16 +187,8 @@ mod tests {
     #[test]
     fn an_endpoint_that_anyone_could_post_to_is_refused() {
         assert_eq!(hmac(&[]).unwrap_err(), EndpointError::NoSecrets);
-        assert_eq!(
-            hmac(&[("a", "")]).unwrap_err(),
-            EndpointError::EmptySecret("a".into())
-        );
-        for weak in [
-            "short",
-            "AAAAAAAAAAAAAAAAAAAAA",
-            "AAAAAAAAAAAAAAAAAAAAA/",
-            "AAAAAAAAAAAAAAAAAAAAA é",
-        ] {
+        assert_eq!(hmac(&[("a", "")]).unwrap_err(), EndpointError::EmptySecret("a".into()));
+        for weak in ["short", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA/", "AAAAAAAAAAAAAAAAAAAAA é"] {
             assert_eq!(
                 path(&[("a", weak)]).unwrap_err(),
                 EndpointError::WeakPathSecret("a".into()),
@@ -228,10 +201,7 @@ mod tests {
     #[test]
     fn nothing_left_after_the_key_encoding_is_an_empty_secret() {
         for encoding in [KeyEncoding::Utf8Stripped, KeyEncoding::Base64] {
-            let auth = Authentication::HmacBody(HmacBody {
-                key_encoding: encoding,
-                ..HmacBody::default()
-            });
+            let auth = Authentication::HmacBody(HmacBody { key_encoding: encoding, ..HmacBody::default() });
             let error = Endpoint::new(settings(auth, &[("a", "whsec_")])).unwrap_err();
             assert_eq!(error, EndpointError::EmptySecret("a".into()));
         }
@@ -241,22 +211,13 @@ mod tests {
     fn secret_ids_are_labels_and_unique() {
         let twice = hmac(&[("a", "0123456789abcdef"), ("a", "fedcba9876543210")]);
         assert_eq!(twice.unwrap_err(), EndpointError::DuplicateSecretId("a".into()));
-        assert_eq!(
-            hmac(&[("a b", "x")]).unwrap_err(),
-            EndpointError::SecretId { position: 1 }
-        );
+        assert_eq!(hmac(&[("a b", "x")]).unwrap_err(), EndpointError::SecretId { position: 1 });
     }
 
     #[test]
     fn a_short_signing_key_is_a_warning() {
         let endpoint = hmac(&[("new", "0123456789abcdef"), ("old", "short")]).unwrap();
-        assert_eq!(
-            endpoint.warnings(),
-            [EndpointWarning::ShortKey {
-                id: "old".into(),
-                bytes: 5
-            }]
-        );
+        assert_eq!(endpoint.warnings(), [EndpointWarning::ShortKey { id: "old".into(), bytes: 5 }]);
     }
 
     #[test]
@@ -265,10 +226,7 @@ mod tests {
         let settings = settings(Authentication::HmacBody(HmacBody::default()), &secrets);
         assert!(!format!("{settings:?}").contains("canary"));
         assert!(!format!("{:?}", Endpoint::new(settings).unwrap()).contains("canary"));
-        let auth = HmacBody {
-            key_encoding: KeyEncoding::Base64,
-            ..HmacBody::default()
-        };
+        let auth = HmacBody { key_encoding: KeyEncoding::Base64, ..HmacBody::default() };
         let error = Endpoint::new(self::settings(Authentication::HmacBody(auth), &secrets)).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("canary"));
     }
@@ -278,22 +236,11 @@ mod tests {
         let read = |json: &str| serde_json::from_str::<Authentication>(json);
         let full =
             r#"{"scheme":"hmac-body","header":"X-Signature","prefix":"","key_encoding":"utf8-stripped"}"#;
-        let Authentication::HmacBody(settings) = read(full).unwrap() else {
-            panic!("hmac-body")
-        };
-        assert_eq!(
-            (settings.header.as_str(), settings.prefix.as_str()),
-            ("x-signature", "")
-        );
+        let Authentication::HmacBody(settings) = read(full).unwrap() else { panic!("hmac-body") };
+        assert_eq!((settings.header.as_str(), settings.prefix.as_str()), ("x-signature", ""));
         assert_eq!(settings.key_encoding, KeyEncoding::Utf8Stripped);
-        assert_eq!(
-            read(r#"{"scheme":"hmac-body"}"#).unwrap(),
-            Authentication::HmacBody(HmacBody::default())
-        );
-        assert_eq!(
-            read(r#"{"scheme":"path-secret"}"#).unwrap(),
-            Authentication::PathSecret {}
-        );
+        assert_eq!(read(r#"{"scheme":"hmac-body"}"#).unwrap(), Authentication::HmacBody(HmacBody::default()));
+        assert_eq!(read(r#"{"scheme":"path-secret"}"#).unwrap(), Authentication::PathSecret {});
         for bad in [
             r#"{"scheme":"path-secret","header":"x"}"#,
             r#"{"scheme":"hmac-body","headers":"x"}"#,

@@ -64,11 +64,7 @@ impl Default for HmacBody {
 impl HmacBody {
     pub(super) fn check(&self) -> Result<(), EndpointError> {
         let visible = self.prefix.bytes().all(|b| b.is_ascii_graphic());
-        if visible && self.prefix.len() <= MAX_PREFIX_CHARS {
-            Ok(())
-        } else {
-            Err(EndpointError::Prefix)
-        }
+        if visible && self.prefix.len() <= MAX_PREFIX_CHARS { Ok(()) } else { Err(EndpointError::Prefix) }
     }
 
     pub(super) fn key(&self, entry: &SecretEntry) -> Result<HmacBodyKey, EndpointError> {
@@ -102,10 +98,7 @@ impl HmacBodyKey {
     #[expect(clippy::expect_used, reason = "RFC 2104: HMAC takes a key of any length")]
     fn new(key: &[u8]) -> Self {
         let keyed = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
-        Self {
-            keyed,
-            bytes: key.len(),
-        }
+        Self { keyed, bytes: key.len() }
     }
 
     fn signed(&self, body: &[u8], mac: &[u8; MAC_BYTES]) -> bool {
@@ -136,10 +129,7 @@ fn signature(headers: &HeaderMap, name: &HeaderName, prefix: &str) -> Result<[u8
     if values.any(|other| other != value) {
         return Err(Refused::ConflictingHeaders);
     }
-    let hex = value
-        .as_bytes()
-        .strip_prefix(prefix.as_bytes())
-        .ok_or(Refused::MalformedHeader)?;
+    let hex = value.as_bytes().strip_prefix(prefix.as_bytes()).ok_or(Refused::MalformedHeader)?;
     let mut mac = [0; MAC_BYTES];
     // The exact length comes first: a decoder that took fewer digits would compare fewer bytes.
     if hex.len() != 2 * MAC_BYTES || HEXLOWER_PERMISSIVE.decode_mut(hex, &mut mac).is_err() {

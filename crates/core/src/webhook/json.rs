@@ -38,12 +38,9 @@ pub(super) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, JsonFault>
     let text = std::str::from_utf8(body).map_err(|_| JsonFault::NotUtf8)?;
     let fault = Cell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let parsed = Bounded {
-        depth: 0,
-        fault: &fault,
-    }
-    .deserialize(&mut deserializer)
-    .and_then(|value| deserializer.end().map(|()| value));
+    let parsed = Bounded { depth: 0, fault: &fault }
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value));
     match parsed {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(JsonFault::NotAnObject),
@@ -63,10 +60,7 @@ impl Bounded<'_> {
         if self.depth == MAX_DEPTH {
             return Err(self.stop(JsonFault::TooDeep));
         }
-        Ok(Self {
-            depth: self.depth + 1,
-            ..self
-        })
+        Ok(Self { depth: self.depth + 1, ..self })
     }
 
     fn stop<E: serde::de::Error>(self, fault: JsonFault) -> E {
@@ -110,9 +104,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
         if value >= ABOVE_U64 || value <= -ABOVE_I64 {
             return Err(self.stop(JsonFault::NumberOutOfRange));
         }
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| self.stop(JsonFault::NumberOutOfRange))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| self.stop(JsonFault::NumberOutOfRange))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -163,21 +155,11 @@ mod tests {
     fn what_parsers_disagree_on_is_refused() {
         assert_eq!(fault(r#"{"a":1,"a":1}"#), JsonFault::DuplicateKey);
         assert_eq!(fault(r#"{"a":1,"\u0061":2}"#), JsonFault::DuplicateKey);
-        assert_eq!(
-            fault(r#"{"x":[{"a":1,"b":{"c":1,"c":2}}]}"#),
-            JsonFault::DuplicateKey
-        );
-        for number in [
-            "18446744073709551616",
-            "-9223372036854775809",
-            "1e300",
-            "123456789012345678901234567890",
-        ] {
-            assert_eq!(
-                fault(&format!(r#"{{"a":{number}}}"#)),
-                JsonFault::NumberOutOfRange,
-                "{number}"
-            );
+        assert_eq!(fault(r#"{"x":[{"a":1,"b":{"c":1,"c":2}}]}"#), JsonFault::DuplicateKey);
+        for number in
+            ["18446744073709551616", "-9223372036854775809", "1e300", "123456789012345678901234567890"]
+        {
+            assert_eq!(fault(&format!(r#"{{"a":{number}}}"#)), JsonFault::NumberOutOfRange, "{number}");
         }
         assert_eq!(parse_object(b"{\"a\":\"\xff\"}"), Err(JsonFault::NotUtf8));
         for text in [
@@ -205,10 +187,7 @@ mod tests {
         assert!(parse_object(nested(MAX_DEPTH).as_bytes()).is_ok());
         assert_eq!(fault(&nested(MAX_DEPTH + 1)), JsonFault::TooDeep);
         assert_eq!(fault(&"{\"a\":".repeat(10_000)), JsonFault::TooDeep);
-        assert_eq!(
-            fault(&format!("{{\"a\":{}", "[".repeat(60_000))),
-            JsonFault::TooDeep
-        );
+        assert_eq!(fault(&format!("{{\"a\":{}", "[".repeat(60_000))), JsonFault::TooDeep);
     }
 
     #[test]

@@ -16,39 +16,20 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn entry(id: &str, value: &str, not_after: Option<i64>) -> SecretEntry {
-    SecretEntry {
-        id: id.into(),
-        value: value.into(),
-        not_after: not_after.map(at),
-    }
+    SecretEntry { id: id.into(), value: value.into(), not_after: not_after.map(at) }
 }
 
 fn build(dialect: Dialect, authentication: Authentication, secrets: Vec<SecretEntry>) -> Endpoint {
     let (name, tenant) = ("hook".to_owned(), "default".to_owned());
-    Endpoint::new(EndpointSettings {
-        name,
-        tenant,
-        dialect,
-        authentication,
-        secrets,
-    })
-    .unwrap()
+    Endpoint::new(EndpointSettings { name, tenant, dialect, authentication, secrets }).unwrap()
 }
 
 fn signed(dialect: Dialect) -> Endpoint {
-    build(
-        dialect,
-        Authentication::HmacBody(HmacBody::default()),
-        vec![entry("a", SECRET, None)],
-    )
+    build(dialect, Authentication::HmacBody(HmacBody::default()), vec![entry("a", SECRET, None)])
 }
 
 fn unsigned(dialect: Dialect) -> Endpoint {
-    build(
-        dialect,
-        Authentication::PathSecret {},
-        vec![entry("a", PATH_SECRET, None)],
-    )
+    build(dialect, Authentication::PathSecret {}, vec![entry("a", PATH_SECRET, None)])
 }
 
 /// The header value that Mobile API Connect would send.
@@ -70,12 +51,6 @@ fn headers(values: &[&[u8]]) -> HeaderMap {
 
 /// The id of the secret that a signed request matches.
 fn verify(endpoint: &Endpoint, values: &[&[u8]], body: &[u8], now: i64) -> Result<String, Refused> {
-    let request = Request {
-        headers: &headers(values),
-        path_secret: None,
-        body,
-    };
-    endpoint
-        .verify(&request, at(now))
-        .map(|verified| verified.secret_id().to_owned())
+    let request = Request { headers: &headers(values), path_secret: None, body };
+    endpoint.verify(&request, at(now)).map(|verified| verified.secret_id().to_owned())
 }

@@ -73,11 +73,7 @@ impl Endpoint {
             (Scheme::PathSecret(_), None) => return Err(Refused::MissingPathSecret),
             (Scheme::PathSecret(secrets), Some(given)) => path_secret::verify(secrets, given, now)?,
         };
-        Ok(Verified {
-            endpoint: self,
-            body: request.body,
-            secret_id,
-        })
+        Ok(Verified { endpoint: self, body: request.body, secret_id })
     }
 }
 

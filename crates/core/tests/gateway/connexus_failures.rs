@@ -13,20 +13,14 @@ use crate::{
 /// Sends a code to a gateway that gives this answer, and makes sure that it was asked once.
 async fn otp_error(step: impl Fn() -> Step + Send + Sync + 'static) -> GatewayError {
     let fake = issuing(move |_, _| step()).await;
-    let error = connexus(fake.base())
-        .send_code(&Sample::new().code())
-        .await
-        .unwrap_err();
+    let error = connexus(fake.base()).send_code(&Sample::new().code()).await.unwrap_err();
     assert_eq!(fake.seen(OTP).len(), 1, "{error:?}");
     error
 }
 
 async fn text_error(step: impl Fn() -> Step + Send + Sync + 'static) -> GatewayError {
     let fake = issuing(move |_, _| step()).await;
-    let error = connexus(fake.base())
-        .send_text(&Sample::new().text())
-        .await
-        .unwrap_err();
+    let error = connexus(fake.base()).send_text(&Sample::new().text()).await.unwrap_err();
     assert_eq!(fake.seen(OUT).len(), 1, "{error:?}");
     error
 }
@@ -39,14 +33,8 @@ async fn no_money_is_found_in_every_shape() {
         (403, refused.clone()),
         (403, json!({})),
         (200, json!({"success": true, "messages": [refused]})),
-        (
-            200,
-            json!({"success": false, "error": "insufficient_funds", "code": 402}),
-        ),
-        (
-            200,
-            json!({"success": false, "message": "Zu wenig Guthaben", "required": 1}),
-        ),
+        (200, json!({"success": false, "error": "insufficient_funds", "code": 402})),
+        (200, json!({"success": false, "message": "Zu wenig Guthaben", "required": 1})),
     ] {
         let text = body.to_string();
         let error = text_error({
@@ -54,15 +42,9 @@ async fn no_money_is_found_in_every_shape() {
             move || answer(status, &body)
         })
         .await;
-        assert!(
-            matches!(error, GatewayError::InsufficientFunds { .. }),
-            "{text}: {error:?}"
-        );
+        assert!(matches!(error, GatewayError::InsufficientFunds { .. }), "{text}: {error:?}");
         let error = otp_error(move || answer(status, &body)).await;
-        assert!(
-            matches!(error, GatewayError::InsufficientFunds { .. }),
-            "{text}: {error:?}"
-        );
+        assert!(matches!(error, GatewayError::InsufficientFunds { .. }), "{text}: {error:?}");
         assert_eq!(error.certainty(), Certainty::NotSent);
     }
 }
@@ -96,16 +78,7 @@ async fn an_answer_that_is_neither_yes_nor_no_is_unknown() {
     ] {
         let text = body.to_string();
         let error = text_error(move || answer(200, &body)).await;
-        assert!(
-            matches!(
-                error,
-                GatewayError::Lost {
-                    status: Some(200),
-                    ..
-                }
-            ),
-            "{text}: {error:?}"
-        );
+        assert!(matches!(error, GatewayError::Lost { status: Some(200), .. }), "{text}: {error:?}");
     }
 }
 
@@ -132,14 +105,7 @@ async fn a_code_is_sent_only_with_the_word_success_our_code_and_an_id() {
         let error = otp_error(move || answer(200, &body)).await;
         assert!(matches!(error, GatewayError::Lost { .. }), "{text}: {error:?}");
     }
-    for id in [
-        json!(""),
-        Value::Null,
-        json!(" "),
-        json!([]),
-        json!("1\r\n2"),
-        json!("9".repeat(129)),
-    ] {
+    for id in [json!(""), Value::Null, json!(" "), json!([]), json!("1\r\n2"), json!("9".repeat(129))] {
         let body = with("message_id", id);
         let error = otp_error(move || answer(200, &body)).await;
         assert!(matches!(error, GatewayError::NoMessageId { .. }), "{error:?}");
@@ -157,12 +123,7 @@ async fn a_text_accepted_without_an_id_is_a_failure() {
 async fn other_refusals_carry_the_gateways_words() {
     let body = json!({"error": "invalid_request", "message": "msgCompany is missing"});
     let error = otp_error(move || answer(400, &body)).await;
-    let GatewayError::Rejected {
-        status: 400, reason, ..
-    } = &error
-    else {
-        panic!("{error:?}")
-    };
+    let GatewayError::Rejected { status: 400, reason, .. } = &error else { panic!("{error:?}") };
     assert_eq!(reason, "msgCompany is missing");
     assert!(error.is_refusal());
     let error = otp_error(|| answer(404, "<html>not here</html>")).await;
@@ -172,9 +133,7 @@ async fn other_refusals_carry_the_gateways_words() {
 #[tokio::test]
 async fn too_many_requests_carries_the_wait() {
     let error = otp_error(|| Step::Answer(429, "Retry-After: 17\r\n".into(), b"slow down".to_vec())).await;
-    let GatewayError::RateLimited { retry_after, .. } = error else {
-        panic!("{error:?}")
-    };
+    let GatewayError::RateLimited { retry_after, .. } = error else { panic!("{error:?}") };
     assert_eq!(retry_after, Duration::from_secs(17));
 }
 
@@ -182,16 +141,10 @@ async fn too_many_requests_carries_the_wait() {
 async fn a_failing_gateway_may_have_sent_the_text_unless_it_was_not_available() {
     for status in [500, 502, 504] {
         let error = text_error(move || answer(status, "oops")).await;
-        assert!(
-            matches!(error, GatewayError::Lost { status: Some(s), .. } if s == status),
-            "{error:?}"
-        );
+        assert!(matches!(error, GatewayError::Lost { status: Some(s), .. } if s == status), "{error:?}");
     }
     let error = text_error(|| answer(503, json!({"error": "server_error"}))).await;
-    assert!(
-        matches!(error, GatewayError::Rejected { status: 503, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, GatewayError::Rejected { status: 503, .. }), "{error:?}");
     assert_eq!(error.certainty(), Certainty::NotSent);
 }
 
@@ -199,42 +152,19 @@ async fn a_failing_gateway_may_have_sent_the_text_unless_it_was_not_available() 
 async fn a_page_in_place_of_json_is_unknown_only_where_the_text_may_be_out() {
     let page = "<!doctype html><title>Gateway</title>";
     let error = otp_error(move || answer(200, page)).await;
-    assert!(
-        matches!(
-            error,
-            GatewayError::Lost {
-                status: Some(200),
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, GatewayError::Lost { status: Some(200), .. }), "{error:?}");
     let error = otp_error(move || answer(400, page)).await;
-    assert!(
-        matches!(error, GatewayError::Rejected { status: 400, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, GatewayError::Rejected { status: 400, .. }), "{error:?}");
     let error = otp_error(|| answer(200, " ".repeat(70_000) + &sent(CODE).to_string())).await;
-    assert!(
-        matches!(
-            error,
-            GatewayError::Lost {
-                what: "the answer is too long",
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, GatewayError::Lost { what: "the answer is too long", .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let to = "Location: /api/elsewhere\r\n";
-    for (status, certainty) in [
-        (301, Certainty::NotSent),
-        (307, Certainty::NotSent),
-        (303, Certainty::Unknown),
-    ] {
+    for (status, certainty) in
+        [(301, Certainty::NotSent), (307, Certainty::NotSent), (303, Certainty::Unknown)]
+    {
         let error = otp_error(move || Step::Answer(status, to.into(), Vec::new())).await;
         assert_eq!(error.certainty(), certainty, "{error:?}");
     }
@@ -243,32 +173,11 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn an_answer_that_is_cut_or_never_comes_is_unknown_and_asked_for_once() {
     let error = otp_error(|| Step::Drop).await;
-    assert!(
-        matches!(error, GatewayError::Lost { status: None, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, GatewayError::Lost { status: None, .. }), "{error:?}");
     let error = otp_error(|| Step::BreakOff).await;
-    assert!(
-        matches!(
-            error,
-            GatewayError::Lost {
-                status: Some(200),
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, GatewayError::Lost { status: Some(200), .. }), "{error:?}");
     let error = otp_error(|| Step::Hang).await;
-    assert!(
-        matches!(
-            error,
-            GatewayError::Lost {
-                what: "no answer in time",
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, GatewayError::Lost { what: "no answer in time", .. }), "{error:?}");
     assert_eq!(error.certainty(), Certainty::Unknown);
 }
 
@@ -276,17 +185,10 @@ async fn an_answer_that_is_cut_or_never_comes_is_unknown_and_asked_for_once() {
 async fn a_gateway_that_is_gone_has_certainly_not_sent() {
     let fake = Fake::start_and_leave(|_, _| {
         let token = json!({"access_token": "wst_canary", "expires_in": 3600});
-        Step::Answer(
-            200,
-            "Connection: close\r\n".into(),
-            token.to_string().into_bytes(),
-        )
+        Step::Answer(200, "Connection: close\r\n".into(), token.to_string().into_bytes())
     })
     .await;
-    let error = connexus(fake.base())
-        .send_code(&Sample::new().code())
-        .await
-        .unwrap_err();
+    let error = connexus(fake.base()).send_code(&Sample::new().code()).await.unwrap_err();
     assert!(matches!(error, GatewayError::Connect { .. }), "{error:?}");
     assert_eq!(error.certainty(), Certainty::NotSent);
     assert!(!error.is_refusal());

@@ -20,15 +20,8 @@ async fn a_401_is_answered_with_one_new_token_and_one_repeat() {
         _ => answer(200, sent(CODE)),
     })
     .await;
-    connexus(fake.base())
-        .send_code(&Sample::new().code())
-        .await
-        .unwrap();
-    let tokens: Vec<_> = fake
-        .seen(OTP)
-        .iter()
-        .map(|request| request.authorization().to_owned())
-        .collect();
+    connexus(fake.base()).send_code(&Sample::new().code()).await.unwrap();
+    let tokens: Vec<_> = fake.seen(OTP).iter().map(|request| request.authorization().to_owned()).collect();
     assert_eq!(tokens, ["Bearer wst_canary-0", "Bearer wst_canary-1"]);
     assert_eq!(fake.seen(TOKEN).len(), 2);
 }
@@ -42,13 +35,7 @@ async fn a_permanent_401_is_two_calls_then_none_for_a_while() {
     for _ in 0..3 {
         let error = gateway.send_code(&Sample::new().code()).await.unwrap_err();
         assert!(
-            matches!(
-                error,
-                GatewayError::Token {
-                    source: TokenError::CredentialsRefused,
-                    ..
-                }
-            ),
+            matches!(error, GatewayError::Token { source: TokenError::CredentialsRefused, .. }),
             "{error:?}"
         );
         assert_eq!(error.certainty(), Certainty::NotSent);
@@ -58,18 +45,8 @@ async fn a_permanent_401_is_two_calls_then_none_for_a_while() {
 
 #[tokio::test]
 async fn a_repeat_after_a_401_that_is_lost_is_not_repeated_again() {
-    let fake = issuing(|_, before| {
-        if before == 0 {
-            answer(401, "no")
-        } else {
-            Step::Drop
-        }
-    })
-    .await;
-    let error = connexus(fake.base())
-        .send_code(&Sample::new().code())
-        .await
-        .unwrap_err();
+    let fake = issuing(|_, before| if before == 0 { answer(401, "no") } else { Step::Drop }).await;
+    let error = connexus(fake.base()).send_code(&Sample::new().code()).await.unwrap_err();
     assert!(matches!(error, GatewayError::Lost { .. }), "{error:?}");
     assert_eq!(fake.seen(OTP).len(), 2);
 }
@@ -82,13 +59,7 @@ async fn refused_credentials_are_asked_for_once() {
         for _ in 0..3 {
             let error = gateway.send_code(&Sample::new().code()).await.unwrap_err();
             assert!(
-                matches!(
-                    error,
-                    GatewayError::Token {
-                        source: TokenError::CredentialsRefused,
-                        ..
-                    }
-                ),
+                matches!(error, GatewayError::Token { source: TokenError::CredentialsRefused, .. }),
                 "{error:?}"
             );
         }
@@ -113,11 +84,7 @@ async fn a_token_endpoint_that_fails_is_left_alone_for_as_long_as_it_asks() {
         let gateway = connexus(fake.base());
         for _ in 0..2 {
             let error = gateway.check().await.unwrap_err();
-            let GatewayError::Token {
-                source: TokenError::Unavailable { .. },
-                ..
-            } = error
-            else {
+            let GatewayError::Token { source: TokenError::Unavailable { .. }, .. } = error else {
                 panic!("{error:?}")
             };
         }
@@ -125,11 +92,7 @@ async fn a_token_endpoint_that_fails_is_left_alone_for_as_long_as_it_asks() {
     }
     let fake = Fake::start(|_, _| Step::Answer(429, "Retry-After: 120\r\n".into(), Vec::new())).await;
     let error = connexus(fake.base()).check().await.unwrap_err();
-    let GatewayError::Token {
-        source: TokenError::Unavailable { retry_after },
-        ..
-    } = error
-    else {
+    let GatewayError::Token { source: TokenError::Unavailable { retry_after }, .. } = error else {
         panic!("{error:?}")
     };
     assert!(retry_after >= Duration::from_secs(120), "{retry_after:?}");
@@ -143,14 +106,5 @@ async fn a_check_obtains_a_token_and_sends_nothing() {
     gateway.check().await.unwrap();
     assert_eq!(fake.seen(TOKEN).len(), 1);
     let error = connexus(Nobody::new().base()).check().await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            GatewayError::Token {
-                source: TokenError::Unavailable { .. },
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, GatewayError::Token { source: TokenError::Unavailable { .. }, .. }), "{error:?}");
 }

@@ -57,10 +57,7 @@ pub(crate) struct Nobody {
 impl Nobody {
     pub(crate) fn new() -> Self {
         let socket = taken("127.0.0.1:0".parse().unwrap());
-        Self {
-            base: format!("http://{}", socket.local_addr().unwrap()),
-            _socket: socket,
-        }
+        Self { base: format!("http://{}", socket.local_addr().unwrap()), _socket: socket }
     }
 
     pub(crate) fn base(&self) -> &str {
@@ -93,15 +90,8 @@ impl Fake {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/api/", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let server = Arc::new(Server {
-            script: Box::new(script),
-            seen: Arc::clone(&seen),
-        });
-        Self {
-            base,
-            seen,
-            task: tokio::spawn(serve(listener, server)),
-        }
+        let server = Arc::new(Server { script: Box::new(script), seen: Arc::clone(&seen) });
+        Self { base, seen, task: tokio::spawn(serve(listener, server)) }
     }
 
     /// Serves one connection; nobody listens any more by the time it is answered.
@@ -112,10 +102,7 @@ impl Fake {
         let address = listener.local_addr().unwrap();
         let base = format!("http://{address}/api/");
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let server = Arc::new(Server {
-            script: Box::new(script),
-            seen: Arc::clone(&seen),
-        });
+        let server = Arc::new(Server { script: Box::new(script), seen: Arc::clone(&seen) });
         let task = tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
             drop(listener);
@@ -131,13 +118,7 @@ impl Fake {
     }
 
     pub(crate) fn seen(&self, path: &str) -> Vec<Request> {
-        self.seen
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|request| request.path == path)
-            .cloned()
-            .collect()
+        self.seen.lock().unwrap().iter().filter(|request| request.path == path).cloned().collect()
     }
 }
 
@@ -195,17 +176,10 @@ async fn read(stream: &mut BufStream<TcpStream>) -> Option<Request> {
             None => break,
         };
     }
-    let length = headers
-        .get("content-length")
-        .map_or(0, |length| length.parse().unwrap());
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    Some(Request {
-        method,
-        path,
-        headers,
-        body: String::from_utf8(body).unwrap(),
-    })
+    Some(Request { method, path, headers, body: String::from_utf8(body).unwrap() })
 }
 
 async fn write(stream: &mut BufStream<TcpStream>, status: u16, headers: &str, length: usize, body: &[u8]) {

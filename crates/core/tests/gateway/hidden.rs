@@ -27,35 +27,18 @@ fn assert_error_hides(error: &GatewayError) {
 
 /// A gateway that repeats everything it was told, in each shape and status.
 fn indiscreet(request: &Request, attempt: usize) -> Step {
-    let fields = if request.body.starts_with('{') {
-        request.json()
-    } else {
-        json!(request.form())
-    };
-    let heard: Vec<String> = fields
-        .as_object()
-        .unwrap()
-        .values()
-        .map(ToString::to_string)
-        .collect();
+    let fields = if request.body.starts_with('{') { request.json() } else { json!(request.form()) };
+    let heard: Vec<String> = fields.as_object().unwrap().values().map(ToString::to_string).collect();
     let heard = heard.join(" ").replace('"', " ");
     let auth = request.authorization();
     let words = match attempt % 3 {
         0 => format!("{auth} {heard}"),
         1 => format!("{heard} {auth}"),
-        _ => format!(
-            "(+64 21 123 4567) {} {auth}",
-            heard.chars().rev().collect::<String>()
-        ),
+        _ => format!("(+64 21 123 4567) {} {auth}", heard.chars().rev().collect::<String>()),
     };
-    let (status, key) = [
-        (400, "message"),
-        (403, "error"),
-        (404, "error"),
-        (200, "message"),
-        (503, "error"),
-        (422, "error"),
-    ][attempt / 3 % 6];
+    let (status, key) =
+        [(400, "message"), (403, "error"), (404, "error"), (200, "message"), (503, "error"), (422, "error")]
+            [attempt / 3 % 6];
     answer(
         status,
         json!({"success": false, "status": "error", key: words, "code": CODE, "access_token": auth}),
@@ -95,43 +78,23 @@ async fn transport_errors_name_no_url() {
     let nobody = Nobody::new();
     let base = format!("{}/canary", nobody.base());
     assert_error_hides(&connexus(&base).check().await.unwrap_err());
-    let error = mobile_api_connect(&base)
-        .send_text(&Sample::new().text())
-        .await
-        .unwrap_err();
+    let error = mobile_api_connect(&base).send_text(&Sample::new().text()).await.unwrap_err();
     assert_error_hides(&error);
     for step in [|| Step::Drop, || Step::BreakOff, || Step::Hang] {
         let fake = issuing(move |_, _| step()).await;
-        assert_error_hides(
-            &connexus(fake.base())
-                .send_code(&Sample::new().code())
-                .await
-                .unwrap_err(),
-        );
+        assert_error_hides(&connexus(fake.base()).send_code(&Sample::new().code()).await.unwrap_err());
     }
 }
 
 #[tokio::test]
 async fn gateways_settings_and_answers_print_no_secrets() {
-    let fake = issuing(|_, _| {
-        answer(
-            200,
-            json!({"status": "success", "message_id": "M1", "code": CODE}),
-        )
-    })
-    .await;
+    let fake =
+        issuing(|_, _| answer(200, json!({"status": "success", "message_id": "M1", "code": CODE}))).await;
     let (gateway, sample) = (connexus(fake.base()), Sample::new());
     let accepted = gateway.send_code(&sample.codeless()).await.unwrap();
-    assert_hidden(&format!(
-        "{gateway:?} {accepted:?} {:?} {:?}",
-        sample.code(),
-        sample.text()
-    ));
+    assert_hidden(&format!("{gateway:?} {accepted:?} {:?} {:?}", sample.code(), sample.text()));
     assert_hidden(&format!("{:?}", mobile_api_connect(fake.base())));
     let base = "https://canary:canary@g.example";
-    assert_hidden(&format!(
-        "{:?}",
-        ConnexusSettings::new(base, "cid_canary", CLIENT_SECRET)
-    ));
+    assert_hidden(&format!("{:?}", ConnexusSettings::new(base, "cid_canary", CLIENT_SECRET)));
     assert_hidden(&format!("{:?}", MobileApiConnectSettings::new(base, KEY)));
 }

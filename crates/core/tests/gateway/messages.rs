@@ -40,10 +40,7 @@ pub(crate) struct Sample {
 
 impl Sample {
     pub(crate) fn new() -> Self {
-        Self {
-            to: PhoneNumber::parse_international(NUMBER).unwrap(),
-            code: Code::parse(CODE).unwrap(),
-        }
+        Self { to: PhoneNumber::parse_international(NUMBER).unwrap(), code: Code::parse(CODE).unwrap() }
     }
 
     /// Our own code, with everything that can go with it.
@@ -60,21 +57,11 @@ impl Sample {
 
     /// A code that the gateway shall make.
     pub(crate) fn codeless(&self) -> CodeMessage<'_> {
-        CodeMessage {
-            code: None,
-            comment: None,
-            web_otp_domain: None,
-            ..self.code()
-        }
+        CodeMessage { code: None, comment: None, web_otp_domain: None, ..self.code() }
     }
 
     pub(crate) fn text(&self) -> TextMessage<'_> {
-        TextMessage {
-            to: &self.to,
-            body: BODY,
-            reference: Some("ref-2"),
-            class: MessageClass::Transactional,
-        }
+        TextMessage { to: &self.to, body: BODY, reference: Some("ref-2"), class: MessageClass::Transactional }
     }
 }
 
@@ -90,22 +77,18 @@ pub(crate) fn connexus(base: &str) -> Connexus {
 }
 
 pub(crate) fn mobile_api_connect(base: &str) -> MobileApiConnect {
-    let settings = MobileApiConnectSettings {
-        request_timeout: TIMEOUT,
-        ..MobileApiConnectSettings::new(base, KEY)
-    };
+    let settings =
+        MobileApiConnectSettings { request_timeout: TIMEOUT, ..MobileApiConnectSettings::new(base, KEY) };
     MobileApiConnect::new(settings).unwrap()
 }
 
 /// A Connexus that issues `wst_canary-0`, `wst_canary-1` and so on, and answers sends by `script`.
 pub(crate) async fn issuing(script: impl Fn(&Request, usize) -> Step + Send + Sync + 'static) -> Fake {
-    Fake::start(move |request, before| {
-        if request.path == "/api/auth/token" {
-            token(before)
-        } else {
-            script(request, before)
-        }
-    })
+    Fake::start(
+        move |request, before| {
+            if request.path == "/api/auth/token" { token(before) } else { script(request, before) }
+        },
+    )
     .await
 }
 

@@ -36,10 +36,7 @@ impl Recorder for Counts {
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         let labels: Vec<&str> = key.labels().map(metrics::Label::value).collect();
-        Counter::from_arc(Arc::new(Line(
-            self.clone(),
-            format!("{} {}", key.name(), labels.join(" ")),
-        )))
+        Counter::from_arc(Arc::new(Line(self.clone(), format!("{} {}", key.name(), labels.join(" ")))))
     }
 
     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
@@ -55,10 +52,7 @@ impl Recorder for Counts {
 fn requests_are_counted_by_gateway_call_and_outcome() {
     let counts = Counts::default();
     // One thread: the recorder is that thread's.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     with_local_recorder(&counts, || runtime.block_on(a_401_a_send_and_a_lost_text()));
     let mut lines = counts.0.lock().unwrap().clone();
     lines.retain(|line| line.starts_with("textproof_gateway_requests_total"));
@@ -78,10 +72,7 @@ fn requests_are_counted_by_gateway_call_and_outcome() {
 async fn a_401_a_send_and_a_lost_text() {
     let fake = issuing(|request, before| match (request.path.as_str(), before) {
         ("/api/sms/otp", 0) => answer(401, "no"),
-        ("/api/sms/otp", _) => answer(
-            200,
-            json!({"status": "success", "message_id": "M1", "code": CODE}),
-        ),
+        ("/api/sms/otp", _) => answer(200, json!({"status": "success", "message_id": "M1", "code": CODE})),
         _ => answer(500, "oops"),
     })
     .await;

@@ -27,10 +27,7 @@ impl TokenStore for OneHost {
     ) -> Result<Acquired, StoreError> {
         let (mut state, now) = (self.0.lock().unwrap(), Instant::now());
         if let Some((token, until)) = state.token.clone().filter(|(_, until)| *until > now) {
-            let token = SealedToken {
-                remaining: until - now,
-                ..token
-            };
+            let token = SealedToken { remaining: until - now, ..token };
             let renew = token.remaining < renew_below && state.lease.is_none();
             if renew {
                 state.lease = Some(*owner);
@@ -38,10 +35,7 @@ impl TokenStore for OneHost {
             return Ok(Acquired::Token { token, renew });
         }
         if let Some((problem, until)) = state.blocked.filter(|(_, until)| *until > now) {
-            return Ok(Acquired::Blocked {
-                problem,
-                retry_after: until - now,
-            });
+            return Ok(Acquired::Blocked { problem, retry_after: until - now });
         }
         if state.lease.is_some() {
             return Ok(Acquired::Wait);

@@ -50,10 +50,7 @@ async fn say(ledger: &ConsentLedger, text: &str, at: u64) -> Option<(Consent, bo
 }
 
 async fn state(ledger: &ConsentLedger) -> Option<Consent> {
-    let change = ledger
-        .read("default", "+64211234567", "552")
-        .await
-        .expect("the store answers");
+    let change = ledger.read("default", "+64211234567", "552").await.expect("the store answers");
     change.map(|change| change.consent)
 }
 
@@ -61,24 +58,11 @@ async fn the_later_statement_wins_in_any_order(store: Arc<dyn Store>) {
     let ledger = ledger(&store);
     assert_eq!(state(&ledger).await, None);
     assert_eq!(say(&ledger, "hello", RECEIVED).await, None);
-    assert_eq!(
-        say(&ledger, "START", RECEIVED - 50).await,
-        Some((Consent::In, true))
-    );
-    assert_eq!(
-        say(&ledger, "STOP", RECEIVED - 90).await,
-        Some((Consent::Out, false))
-    );
+    assert_eq!(say(&ledger, "START", RECEIVED - 50).await, Some((Consent::In, true)));
+    assert_eq!(say(&ledger, "STOP", RECEIVED - 90).await, Some((Consent::Out, false)));
     assert_eq!(state(&ledger).await, Some(Consent::In));
-    assert_eq!(
-        say(&ledger, "STOP", RECEIVED - 10).await,
-        Some((Consent::Out, true))
-    );
-    assert_eq!(
-        say(&ledger, "START", RECEIVED - 50).await,
-        Some((Consent::In, false)),
-        "a redelivery"
-    );
+    assert_eq!(say(&ledger, "STOP", RECEIVED - 10).await, Some((Consent::Out, true)));
+    assert_eq!(say(&ledger, "START", RECEIVED - 50).await, Some((Consent::In, false)), "a redelivery");
     assert_eq!(state(&ledger).await, Some(Consent::Out));
 }
 
@@ -107,10 +91,7 @@ async fn consent_is_per_tenant_phone_and_sender(store: Arc<dyn Store>) {
         ("default", "+64211234568", "552"),
         ("default", "+64211234567", "553"),
     ] {
-        let change = ledger
-            .read(tenant, phone, sender)
-            .await
-            .expect("the store answers");
+        let change = ledger.read(tenant, phone, sender).await.expect("the store answers");
         assert_eq!(change, None, "{tenant} {phone} {sender}");
     }
 }

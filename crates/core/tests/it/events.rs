@@ -29,10 +29,7 @@ crate::on_every_store!(
 const LEASE: Duration = Duration::from_millis(80);
 
 fn member(consumer: &str) -> GroupMember {
-    GroupMember {
-        group: "textproof".into(),
-        consumer: consumer.into(),
-    }
+    GroupMember { group: "textproof".into(), consumer: consumer.into() }
 }
 
 fn id(name: &str) -> EventId {
@@ -61,25 +58,15 @@ async fn read(store: &Arc<dyn Store>, consumer: &str, count: usize) -> Vec<Entry
 }
 
 async fn swept(store: &Arc<dyn Store>, consumer: &str) -> Entry {
-    eventually(
-        Duration::from_secs(5),
-        "an abandoned entry is swept",
-        async || {
-            let swept = store
-                .sweep(&member(consumer), LEASE, "-", 10)
-                .await
-                .expect("the store answers");
-            swept.entries.into_iter().next()
-        },
-    )
+    eventually(Duration::from_secs(5), "an abandoned entry is swept", async || {
+        let swept = store.sweep(&member(consumer), LEASE, "-", 10).await.expect("the store answers");
+        swept.entries.into_iter().next()
+    })
     .await
 }
 
 async fn settle(store: &Arc<dyn Store>, consumer: &str, entry: &Entry) -> bool {
-    store
-        .settle_event(&member(consumer), &entry.id, &entry.claim)
-        .await
-        .expect("the store answers")
+    store.settle_event(&member(consumer), &entry.id, &entry.claim).await.expect("the store answers")
 }
 
 async fn an_event_is_published_once(store: Arc<dyn Store>) {
@@ -89,10 +76,7 @@ async fn an_event_is_published_once(store: Arc<dyn Store>) {
     }
     let entries = read(&store, "one", 10).await;
     assert_eq!(entries.len(), 1);
-    assert_eq!(
-        (entries[0].id.as_str(), entries[0].envelope.as_str()),
-        (id("a").as_str(), "a")
-    );
+    assert_eq!((entries[0].id.as_str(), entries[0].envelope.as_str()), (id("a").as_str(), "a"));
     assert_eq!(entries[0].raw.as_ref(), [0, 255, 1]);
     assert_eq!(entries[0].claim.deliveries, 1);
 }
@@ -116,10 +100,7 @@ async fn copies_at_once_are_one_entry(store: Arc<dyn Store>) {
         tasks.spawn(async move { publish(&store, "a", 1).await });
     }
     let answers = tasks.join_all().await;
-    assert_eq!(
-        answers.iter().filter(|answer| **answer == Published::New).count(),
-        1
-    );
+    assert_eq!(answers.iter().filter(|answer| **answer == Published::New).count(), 1);
     assert_eq!(store.depth(Queue::Events).await.expect("the store answers"), 1);
 }
 
@@ -129,10 +110,7 @@ async fn a_settled_event_stays_a_duplicate(store: Arc<dyn Store>) {
     assert!(settle(&store, "one", &entries[0]).await);
     assert_eq!(store.depth(Queue::Events).await.expect("the store answers"), 0);
     assert_eq!(publish(&store, "a", 1).await, Published::Duplicate);
-    assert!(
-        !settle(&store, "one", &entries[0]).await,
-        "settling twice changes nothing"
-    );
+    assert!(!settle(&store, "one", &entries[0]).await, "settling twice changes nothing");
 }
 
 async fn entries_are_read_once_and_in_order(store: Arc<dyn Store>) {
@@ -141,12 +119,7 @@ async fn entries_are_read_once_and_in_order(store: Arc<dyn Store>) {
     }
     let mut names = Vec::new();
     for consumer in ["one", "two", "one", "two"] {
-        names.extend(
-            read(&store, consumer, 5)
-                .await
-                .into_iter()
-                .map(|entry| entry.envelope),
-        );
+        names.extend(read(&store, consumer, 5).await.into_iter().map(|entry| entry.envelope));
     }
     assert_eq!(names, (0..20).map(|i| format!("e{i}")).collect::<Vec<_>>());
     assert!(read(&store, "one", 5).await.is_empty());
@@ -156,10 +129,7 @@ async fn a_reader_waits_for_an_entry(store: Arc<dyn Store>) {
     let mut reader = store.reader(&member("one")).await.expect("the store answers");
     let waiting = tokio::spawn(async move { reader.read(1, Duration::from_secs(2)).await });
     publish(&store, "a", 1).await;
-    assert_eq!(
-        waiting.await.expect("no panic").expect("the store answers").len(),
-        1
-    );
+    assert_eq!(waiting.await.expect("no panic").expect("the store answers").len(), 1);
 }
 
 async fn an_abandoned_entry_is_swept_with_a_higher_count(store: Arc<dyn Store>) {
@@ -176,10 +146,7 @@ async fn a_stale_claim_settles_nothing(store: Arc<dyn Store>) {
     // The slow consumer itself sweeps the entry back: same name, higher count.
     let current = swept(&store, "slow").await;
     assert!(!settle(&store, "slow", &stale).await, "the count has moved on");
-    assert!(
-        !settle(&store, "other", &current).await,
-        "another consumer has it"
-    );
+    assert!(!settle(&store, "other", &current).await, "another consumer has it");
     assert_eq!(store.depth(Queue::Events).await.expect("the store answers"), 1);
     assert!(settle(&store, "slow", &current).await);
 }
@@ -188,31 +155,12 @@ async fn a_released_entry_comes_back_at_once_and_uncounted(store: Arc<dyn Store>
     publish(&store, "a", 1).await;
     let entry = read(&store, "one", 1).await.remove(0);
     let lease = Duration::from_secs(30);
-    assert!(
-        store
-            .give_back(&member("one"), &entry.claim, lease)
-            .await
-            .expect("the store answers")
-    );
-    let swept = store
-        .sweep(&member("two"), lease, "-", 10)
-        .await
-        .expect("the store answers");
+    assert!(store.give_back(&member("one"), &entry.claim, lease).await.expect("the store answers"));
+    let swept = store.sweep(&member("two"), lease, "-", 10).await.expect("the store answers");
     assert_eq!(swept.entries.len(), 1);
-    assert_eq!(
-        swept.entries[0].claim.deliveries, 1,
-        "the first start is not counted"
-    );
-    let stale = Claim {
-        deliveries: 1,
-        ..entry.claim
-    };
-    assert!(
-        !store
-            .give_back(&member("one"), &stale, lease)
-            .await
-            .expect("the store answers")
-    );
+    assert_eq!(swept.entries[0].claim.deliveries, 1, "the first start is not counted");
+    let stale = Claim { deliveries: 1, ..entry.claim };
+    assert!(!store.give_back(&member("one"), &stale, lease).await.expect("the store answers"));
 }
 
 async fn a_sweep_goes_on_where_it_stopped(store: Arc<dyn Store>) {
@@ -223,10 +171,8 @@ async fn a_sweep_goes_on_where_it_stopped(store: Arc<dyn Store>) {
     swept(&store, "wait").await;
     let (mut cursor, mut names) = ("-".to_owned(), Vec::new());
     loop {
-        let swept = store
-            .sweep(&member("alive"), Duration::ZERO, &cursor, 3)
-            .await
-            .expect("the store answers");
+        let swept =
+            store.sweep(&member("alive"), Duration::ZERO, &cursor, 3).await.expect("the store answers");
         names.extend(swept.entries.into_iter().map(|entry| entry.envelope));
         cursor = swept.cursor;
         if cursor == "-" {
@@ -237,18 +183,9 @@ async fn a_sweep_goes_on_where_it_stopped(store: Arc<dyn Store>) {
 }
 
 async fn quarantine_is_apart_from_events(store: Arc<dyn Store>) {
-    assert_eq!(
-        publish_to(&store, Queue::Quarantine, "odd", 0).await,
-        Published::New
-    );
-    assert_eq!(
-        publish_to(&store, Queue::Quarantine, "odd", 0).await,
-        Published::Duplicate
-    );
-    assert_eq!(
-        store.depth(Queue::Quarantine).await.expect("the store answers"),
-        1
-    );
+    assert_eq!(publish_to(&store, Queue::Quarantine, "odd", 0).await, Published::New);
+    assert_eq!(publish_to(&store, Queue::Quarantine, "odd", 0).await, Published::Duplicate);
+    assert_eq!(store.depth(Queue::Quarantine).await.expect("the store answers"), 1);
     assert!(read(&store, "one", 10).await.is_empty());
 }
 
@@ -258,18 +195,11 @@ async fn a_lost_stream_is_healed_by_redelivery() {
     let store = crate::fixture::redis(&server);
     publish(&store, "a", 1).await;
     let mut connection = server.connection().await;
-    let _: () = redis::cmd("DEL")
-        .arg("tp1:{e0}:s")
-        .query_async(&mut connection)
-        .await
-        .expect("DEL answers");
+    let _: () = redis::cmd("DEL").arg("tp1:{e0}:s").query_async(&mut connection).await.expect("DEL answers");
     assert_eq!(publish(&store, "a", 1).await, Published::Healed);
     assert_eq!(publish(&store, "a", 1).await, Published::Duplicate);
     assert_eq!(read(&store, "one", 10).await.len(), 1);
-    let _: () = redis::cmd("FLUSHALL")
-        .query_async(&mut connection)
-        .await
-        .expect("FLUSHALL answers");
+    let _: () = redis::cmd("FLUSHALL").query_async(&mut connection).await.expect("FLUSHALL answers");
     assert_eq!(publish(&store, "a", 1).await, Published::New);
 }
 
@@ -279,22 +209,10 @@ async fn a_reader_survives_the_loss_of_its_group() {
     let store = crate::fixture::redis(&server);
     let mut reader = store.reader(&member("one")).await.expect("the store answers");
     let mut connection = server.connection().await;
-    let _: () = redis::cmd("FLUSHALL")
-        .query_async(&mut connection)
-        .await
-        .expect("FLUSHALL answers");
+    let _: () = redis::cmd("FLUSHALL").query_async(&mut connection).await.expect("FLUSHALL answers");
     publish(&store, "a", 1).await;
-    assert!(
-        reader
-            .read(1, millis(20))
-            .await
-            .expect("the group is created again")
-            .is_empty()
-    );
-    assert_eq!(
-        reader.read(1, millis(20)).await.expect("the store answers").len(),
-        1
-    );
+    assert!(reader.read(1, millis(20)).await.expect("the group is created again").is_empty());
+    assert_eq!(reader.read(1, millis(20)).await.expect("the store answers").len(), 1);
 }
 
 #[tokio::test]
@@ -336,19 +254,13 @@ async fn publish_event(store: &Arc<dyn Store>, raw: &[u8]) -> Published {
         content,
     };
     let producer = Producer::new(Arc::clone(store) as Arc<dyn EventStore>);
-    producer
-        .publish(&event, &identity, digest, raw)
-        .await
-        .expect("the store answers")
+    producer.publish(&event, &identity, digest, raw).await.expect("the store answers")
 }
 
 async fn a_quarantined_body_is_no_event(store: Arc<dyn Store>) {
     let producer = Producer::new(Arc::clone(&store) as Arc<dyn EventStore>);
     let raw = b"{}";
-    assert_eq!(
-        producer.quarantine("test", "missing_type", 1, raw).await.unwrap(),
-        Published::New
-    );
+    assert_eq!(producer.quarantine("test", "missing_type", 1, raw).await.unwrap(), Published::New);
     // Understood by a later release, the same body is an event of its own.
     assert_eq!(publish_event(&store, raw).await, Published::New);
 }
@@ -357,18 +269,11 @@ async fn a_quarantined_body_is_no_event(store: Arc<dyn Store>) {
 async fn a_consumer_goes_on_after_the_loss_of_everything() {
     let server = test_support::TestRedis::start().await;
     let store = crate::fixture::redis(&server);
-    let settings = ConsumerSettings {
-        group: "textproof".into(),
-        host: "one".into(),
-        lease: LEASE,
-    };
+    let settings = ConsumerSettings { group: "textproof".into(), host: "one".into(), lease: LEASE };
     let mut consumer = Consumer::new(Arc::clone(&store) as Arc<dyn EventStore>, settings);
     assert!(consumer.next(1).await.expect("the store answers").is_empty());
     let mut connection = server.connection().await;
-    let _: () = redis::cmd("FLUSHALL")
-        .query_async(&mut connection)
-        .await
-        .expect("FLUSHALL answers");
+    let _: () = redis::cmd("FLUSHALL").query_async(&mut connection).await.expect("FLUSHALL answers");
     // A sweep falls due before the next read: neither may fail on the missing group.
     eventually(Duration::from_secs(10), "events are taken again", async || {
         publish_event(&store, b"a").await;

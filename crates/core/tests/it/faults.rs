@@ -8,11 +8,7 @@ use textproof::store::{Checked, RequestId, Reserved, Settlement, StoreError, red
 use crate::fixture::{Phone, redis, redis_at};
 
 fn digest(name: &str) -> String {
-    scripts()
-        .into_iter()
-        .find(|script| script.name == name)
-        .expect("a script")
-        .digest
+    scripts().into_iter().find(|script| script.name == name).expect("a script").digest
 }
 
 /// A phone whose store is reached through a proxy.
@@ -36,11 +32,7 @@ async fn a_check_whose_reply_is_lost_costs_one_guess() {
     proxy.cut(1, Duration::from_secs(5)).await;
     assert_eq!(phone.check(111_111).await, Checked::Wrong { left: 3 });
     proxy.cut_reply_after(digest("check"), 1);
-    assert_eq!(
-        phone.check(482_174).await,
-        Checked::Right,
-        "the repeat is told that its code was right"
-    );
+    assert_eq!(phone.check(482_174).await, Checked::Right, "the repeat is told that its code was right");
     assert_eq!(phone.check(482_174).await, Checked::AlreadyUsed);
 }
 
@@ -51,15 +43,9 @@ async fn a_reservation_whose_reply_is_lost_is_one_send() {
     proxy.cut_reply_after(digest("reserve"), 1);
     let send = RequestId::random();
     let answer = phone.reserve_as(send, Phone::fresh(482_174)).await;
-    assert!(
-        matches!(&answer, Reserved::Granted(granted) if granted.sends_left == 98),
-        "{answer:?}"
-    );
+    assert!(matches!(&answer, Reserved::Granted(granted) if granted.sends_left == 98), "{answer:?}");
     proxy.cut_reply_after(digest("settle_send"), 1);
-    assert!(
-        !phone.settle(send, Settlement::Unknown).await,
-        "the repeat found it settled"
-    );
+    assert!(!phone.settle(send, Settlement::Unknown).await, "the repeat found it settled");
     assert_eq!(phone.check(482_174).await, Checked::Right);
 }
 
@@ -78,10 +64,7 @@ async fn a_redis_that_is_gone_is_an_error_and_its_return_is_noticed() {
         remember_used: Duration::from_secs(60),
     };
     let answer = phone.store.check(&check).await;
-    assert!(
-        matches!(answer, Err(StoreError::Unavailable { action: "check", .. })),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Err(StoreError::Unavailable { action: "check", .. })), "{answer:?}");
     server.restart().await;
     eventually_true(Duration::from_secs(10), "the store answers again", async || {
         phone.store.check(&check).await.is_ok()
@@ -97,10 +80,7 @@ async fn a_redis_that_hangs_is_an_error_within_the_response_timeout() {
     server.freeze();
     let answer = tokio::time::timeout(Duration::from_secs(5), phone.store.ping()).await;
     server.thaw();
-    assert!(
-        matches!(answer, Ok(Err(StoreError::Unavailable { .. }))),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Ok(Err(StoreError::Unavailable { .. }))), "{answer:?}");
 }
 
 #[tokio::test]
@@ -126,10 +106,7 @@ async fn a_script_flush_at_any_moment_is_not_seen() {
     });
     let mut tasks = tokio::task::JoinSet::new();
     for i in 0..32u8 {
-        let phone = Phone {
-            key: crate::fixture::key(i, "login"),
-            ..Phone::new(&store)
-        };
+        let phone = Phone { key: crate::fixture::key(i, "login"), ..Phone::new(&store) };
         tasks.spawn(async move {
             for code in 0..20 {
                 phone.send(code).await;

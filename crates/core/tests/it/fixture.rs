@@ -52,16 +52,9 @@ pub(crate) fn loose() -> SendLimits {
 }
 
 pub(crate) fn limits(waits: &[u64], quiet: u64, windows: &[(u8, u64)]) -> SendLimits {
-    let windows = windows.iter().map(|(sends, period)| Window {
-        sends: *sends,
-        period: millis(*period),
-    });
-    SendLimits::new(
-        waits.iter().copied().map(millis).collect(),
-        millis(quiet),
-        windows.collect(),
-    )
-    .expect("the limits are sound")
+    let windows = windows.iter().map(|(sends, period)| Window { sends: *sends, period: millis(*period) });
+    SendLimits::new(waits.iter().copied().map(millis).collect(), millis(quiet), windows.collect())
+        .expect("the limits are sound")
 }
 
 /// One phone's codes at the level of the store: codes are numbers, MACs are made of them.
@@ -140,11 +133,7 @@ impl Phone {
     }
 
     pub(crate) async fn settle(&self, send: RequestId, settlement: Settlement<'_>) -> bool {
-        let settle = Settle {
-            key: &self.key,
-            send,
-            settlement,
-        };
+        let settle = Settle { key: &self.key, send, settlement };
         self.store.settle_send(&settle).await.expect("the store answers")
     }
 
@@ -173,9 +162,5 @@ impl Phone {
 }
 
 pub(crate) fn sent(message_id: &str) -> Settlement<'_> {
-    Settlement::Sent {
-        gateway: "connexus",
-        message_id,
-        made: None,
-    }
+    Settlement::Sent { gateway: "connexus", message_id, made: None }
 }

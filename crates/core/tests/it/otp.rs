@@ -80,20 +80,10 @@ impl Gateway for FakeGateway {
         let mut codes = self.codes.lock().unwrap();
         codes.push(code.clone());
         if mood == Mood::LoseAnswer {
-            return Err(GatewayError::Lost {
-                gateway,
-                status: None,
-                what: "the connection was cut",
-            });
+            return Err(GatewayError::Lost { gateway, status: None, what: "the connection was cut" });
         }
-        let made = message
-            .code
-            .is_none()
-            .then(|| Code::parse(&code).expect("a code"));
-        let accepted = Accepted {
-            message_id: format!("MSG{}", codes.len()),
-            parts: Some(1),
-        };
+        let made = message.code.is_none().then(|| Code::parse(&code).expect("a code"));
+        let accepted = Accepted { message_id: format!("MSG{}", codes.len()), parts: Some(1) };
         Ok(CodeAccepted { accepted, code: made })
     }
 
@@ -119,13 +109,8 @@ impl Host {
     }
 
     fn with(store: &Arc<dyn Store>, policy: Policy, peppers: &[(&str, u8)]) -> Self {
-        let gateway = Arc::new(FakeGateway {
-            mood: Mutex::new(Mood::Accept),
-            codes: Mutex::default(),
-        });
-        let peppers = peppers
-            .iter()
-            .map(|(id, byte)| Pepper::new(*id, &[*byte; 32]).expect("32 bytes"));
+        let gateway = Arc::new(FakeGateway { mood: Mutex::new(Mood::Accept), codes: Mutex::default() });
+        let peppers = peppers.iter().map(|(id, byte)| Pepper::new(*id, &[*byte; 32]).expect("32 bytes"));
         let settings = OtpSettings {
             tenant: "default".into(),
             policy,
@@ -134,34 +119,18 @@ impl Host {
             fingerprint_key: FingerprintKey::new(&[1; 32]).expect("32 bytes"),
             peppers: Peppers::new(peppers.collect()).expect("peppers"),
         };
-        let otp = Otp::new(
-            settings,
-            Arc::clone(store),
-            Arc::clone(&gateway) as Arc<dyn Gateway>,
-        );
+        let otp = Otp::new(settings, Arc::clone(store), Arc::clone(&gateway) as Arc<dyn Gateway>);
         let phone = otp.phone("021 123 4567").expect("a phone");
-        Self {
-            otp,
-            gateway,
-            phone,
-            login: Purpose::new("login").expect("a purpose"),
-        }
+        Self { otp, gateway, phone, login: Purpose::new("login").expect("a purpose") }
     }
 
     async fn try_send(&self, code: CodeSource<'_>) -> Result<SendOutcome, Error> {
-        let options = SendOptions {
-            code,
-            ..SendOptions::default()
-        };
+        let options = SendOptions { code, ..SendOptions::default() };
         self.otp.send(&self.phone, &self.login, "MyApp", options).await
     }
 
     async fn send_as(&self, code: CodeSource<'_>) -> Challenge {
-        match self
-            .try_send(code)
-            .await
-            .expect("the store and the gateway answer")
-        {
+        match self.try_send(code).await.expect("the store and the gateway answer") {
             SendOutcome::Sent(challenge) => challenge,
             SendOutcome::Refused { reason, .. } => panic!("refused: {reason}"),
         }
@@ -176,10 +145,7 @@ impl Host {
     }
 
     async fn verify_with(&self, code: &str, options: VerifyOptions<'_>) -> Verdict {
-        self.otp
-            .verify(&self.phone, &self.login, code, options)
-            .await
-            .expect("the store answers")
+        self.otp.verify(&self.phone, &self.login, code, options).await.expect("the store answers")
     }
 
     fn last_code(&self) -> String {
@@ -198,10 +164,7 @@ async fn any_host_verifies_what_another_sent(store: Arc<dyn Store>) {
         challenge.expires_in > Duration::from_secs(295) && challenge.expires_in <= Duration::from_secs(300)
     );
     let code = one.last_code();
-    assert_eq!(
-        other.verify(wrong(&code)).await,
-        Verdict::Incorrect { attempts_left: 4 }
-    );
+    assert_eq!(other.verify(wrong(&code)).await, Verdict::Incorrect { attempts_left: 4 });
     assert_eq!(other.verify("12345a").await, Verdict::Malformed);
     let spaced = format!("{} {}", &code[..3], &code[3..]);
     assert!(other.verify(&spaced).await.is_verified());
@@ -230,10 +193,7 @@ async fn a_given_code_is_sent_as_it_is(store: Arc<dyn Store>) {
     assert!(host.verify("48217412").await.is_verified());
     let short = Code::parse("4821").expect("a code");
     let refused = host.try_send(CodeSource::Given(&short)).await;
-    assert!(
-        matches!(refused, Err(Error::CodeLength { digits: 4 })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::CodeLength { digits: 4 })), "{refused:?}");
 }
 
 async fn a_gateway_code_verifies_and_is_not_handed_out(store: Arc<dyn Store>) {
@@ -257,27 +217,14 @@ async fn a_refusal_is_given_back(store: Arc<dyn Store>) {
     let host = Host::with(&store, Policy::default().with_send_limits(once), &[("a", 2)]);
     host.gateway.set(Mood::RefuseFunds);
     let refused = host.try_send(CodeSource::Ours).await.expect("an outcome");
-    let SendOutcome::Refused {
-        reason: RefusalReason::Gateway(words),
-        retry_after: None,
-    } = refused
-    else {
+    let SendOutcome::Refused { reason: RefusalReason::Gateway(words), retry_after: None } = refused else {
         panic!("{refused:?}")
     };
     assert!(words.contains("insufficient funds"), "{words}");
     host.gateway.set(Mood::Accept);
     host.send().await;
     let refused = host.try_send(CodeSource::Ours).await.expect("an outcome");
-    assert!(
-        matches!(
-            refused,
-            SendOutcome::Refused {
-                retry_after: Some(_),
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, SendOutcome::Refused { retry_after: Some(_), .. }), "{refused:?}");
 }
 
 async fn a_fault_is_given_back(store: Arc<dyn Store>) {
@@ -285,10 +232,7 @@ async fn a_fault_is_given_back(store: Arc<dyn Store>) {
     let host = Host::with(&store, Policy::default().with_send_limits(once), &[("a", 2)]);
     host.gateway.set(Mood::FailToConnect);
     let fault = host.try_send(CodeSource::Ours).await;
-    assert!(
-        matches!(fault, Err(Error::Gateway(GatewayError::Unauthorized { .. }))),
-        "{fault:?}"
-    );
+    assert!(matches!(fault, Err(Error::Gateway(GatewayError::Unauthorized { .. }))), "{fault:?}");
     host.gateway.set(Mood::Accept);
     host.send().await;
 }
@@ -296,10 +240,7 @@ async fn a_fault_is_given_back(store: Arc<dyn Store>) {
 async fn bad_text_counts_nothing(store: Arc<dyn Store>) {
     let once = limits(&[30_000], 60_000, &[(1, 60_000)]);
     let host = Host::with(&store, Policy::default().with_send_limits(once), &[("a", 2)]);
-    let options = SendOptions {
-        web_otp_domain: Some("evil.example"),
-        ..SendOptions::default()
-    };
+    let options = SendOptions { web_otp_domain: Some("evil.example"), ..SendOptions::default() };
     let fault = host.otp.send(&host.phone, &host.login, "MyApp", options).await;
     assert!(matches!(fault, Err(Error::Text(_))), "{fault:?}");
     host.send().await;
@@ -312,33 +253,18 @@ async fn a_required_handle_is_required(store: Arc<dyn Store>) {
     let code = host.last_code();
     for _ in 0..10 {
         assert_eq!(host.verify(&code).await, Verdict::Expired);
-        let strangers = VerifyOptions {
-            handle: Some("AAAAAAAAAAAAAAAAAAAAAA"),
-            ..VerifyOptions::default()
-        };
+        let strangers = VerifyOptions { handle: Some("AAAAAAAAAAAAAAAAAAAAAA"), ..VerifyOptions::default() };
         assert_eq!(host.verify_with(&code, strangers).await, Verdict::Expired);
     }
-    let own = VerifyOptions {
-        handle: Some(handle.as_str()),
-        ..VerifyOptions::default()
-    };
+    let own = VerifyOptions { handle: Some(handle.as_str()), ..VerifyOptions::default() };
     assert!(host.verify_with(&code, own).await.is_verified());
 }
 
 async fn a_sent_message_is_known_to_delivery_reports(store: Arc<dyn Store>) {
     let host = Host::new(&store);
-    let DeliveryState::Accepted { message_id } = host.send().await.delivery else {
-        panic!("not accepted")
-    };
-    let key = MessageKey {
-        gateway: "connexus".into(),
-        message_id,
-    };
-    let record = store
-        .delivery(&key)
-        .await
-        .expect("the store answers")
-        .expect("a record");
+    let DeliveryState::Accepted { message_id } = host.send().await.delivery else { panic!("not accepted") };
+    let key = MessageKey { gateway: "connexus".into(), message_id };
+    let record = store.delivery(&key).await.expect("the store answers").expect("a record");
     assert!(record.sent && record.status.is_none());
 }
 
@@ -348,20 +274,13 @@ async fn rotation_keeps_codes_valid(store: Arc<dyn Store>) {
     old.send().await;
     let code = old.last_code();
     let rotated = Host::with(&store, policy(), &[("2026-11", 3), ("2026-05", 2)]);
-    assert!(
-        rotated.send().await.resent,
-        "a code under the old pepper can be sent again"
-    );
+    assert!(rotated.send().await.resent, "a code under the old pepper can be sent again");
     assert_eq!(rotated.last_code(), code);
     assert!(rotated.verify(&code).await.is_verified());
 
     old.send().await;
     let done = Host::with(&store, policy(), &[("2026-11", 3)]);
-    assert_eq!(
-        done.verify(&old.last_code()).await,
-        Verdict::Expired,
-        "the old pepper is gone"
-    );
+    assert_eq!(done.verify(&old.last_code()).await, Verdict::Expired, "the old pepper is gone");
 }
 
 #[tokio::test]
@@ -369,10 +288,7 @@ async fn no_code_is_derived_twice_for_fresh_sends() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let host = Host::with(
         &store,
-        Policy::default()
-            .with_send_limits(loose())
-            .with_code_length(8)
-            .expect("8 digits"),
+        Policy::default().with_send_limits(loose()).with_code_length(8).expect("8 digits"),
         &[("a", 2)],
     );
     for _ in 0..50 {

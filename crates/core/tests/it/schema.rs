@@ -6,15 +6,10 @@ use textproof::store::redis::LIFETIMES;
 /// Every key is of a known kind, and lives no longer than its kind may.
 pub(crate) async fn assert_every_key_ends(server: &TestRedis) {
     let mut connection = server.connection().await;
-    let keys: Vec<String> = redis::cmd("KEYS")
-        .arg("*")
-        .query_async(&mut connection)
-        .await
-        .expect("KEYS answers");
+    let keys: Vec<String> =
+        redis::cmd("KEYS").arg("*").query_async(&mut connection).await.expect("KEYS answers");
     for key in keys {
-        let (_, kind) = key
-            .split_once('}')
-            .unwrap_or_else(|| panic!("{key} has no hash tag"));
+        let (_, kind) = key.split_once('}').unwrap_or_else(|| panic!("{key} has no hash tag"));
         let lifetime = LIFETIMES
             .iter()
             .find(|lifetime| match lifetime.kind.strip_suffix(':') {
@@ -22,20 +17,14 @@ pub(crate) async fn assert_every_key_ends(server: &TestRedis) {
                 None => kind == lifetime.kind,
             })
             .unwrap_or_else(|| panic!("{key} is of no kind that the schema knows"));
-        let left: i64 = redis::cmd("PTTL")
-            .arg(&key)
-            .query_async(&mut connection)
-            .await
-            .expect("PTTL answers");
+        let left: i64 =
+            redis::cmd("PTTL").arg(&key).query_async(&mut connection).await.expect("PTTL answers");
         match lifetime.at_most {
             None => assert!(!lifetime.reason.is_empty() && left == -1, "{key} lives {left} ms"),
             // -2: it ended between the two commands.
             Some(most) => {
                 let most = i64::try_from(most.as_millis()).expect("days fit");
-                assert!(
-                    (1..=most).contains(&left) || left == -2,
-                    "{key} lives {left} ms, at most {most}"
-                );
+                assert!((1..=most).contains(&left) || left == -2, "{key} lives {left} ms, at most {most}");
             }
         }
     }

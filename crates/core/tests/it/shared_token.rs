@@ -37,11 +37,7 @@ struct Endpoint {
 
 impl Endpoint {
     fn new(lifetime: Duration) -> Self {
-        Self {
-            requests: Arc::default(),
-            lifetime,
-            fails: None,
-        }
+        Self { requests: Arc::default(), lifetime, fails: None }
     }
 
     fn requests(&self) -> u32 {
@@ -56,22 +52,14 @@ impl TokenSource for Endpoint {
         if let Some(fails) = self.fails {
             return Err(fails());
         }
-        Ok(IssuedToken {
-            secret: SecretString::from(format!("wst_{number}")),
-            lifetime: self.lifetime,
-        })
+        Ok(IssuedToken { secret: SecretString::from(format!("wst_{number}")), lifetime: self.lifetime })
     }
 }
 
 fn host(store: &Arc<dyn Store>, endpoint: &Endpoint) -> SharedToken {
     let peppers = Peppers::new(vec![Pepper::new("a", &[2; 32]).expect("32 bytes")]).expect("a pepper");
     let key = TokenKey(Fingerprint::from_bytes([1; 16]));
-    SharedToken::new(
-        key,
-        endpoint.clone(),
-        Arc::clone(store) as Arc<dyn TokenStore>,
-        peppers,
-    )
+    SharedToken::new(key, endpoint.clone(), Arc::clone(store) as Arc<dyn TokenStore>, peppers)
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -102,24 +90,14 @@ async fn a_refused_token_is_replaced_once(store: Arc<dyn Store>) {
         host.discard(token).await.expect("the store answers");
         assert_eq!(host.get().await.expect("a token").expose(), "wst_2");
     }
-    assert_eq!(
-        endpoint.requests(),
-        2,
-        "the seven late ones found the new token and left it alone"
-    );
+    assert_eq!(endpoint.requests(), 2, "the seven late ones found the new token and left it alone");
 }
 
 async fn refused_credentials_are_remembered_by_the_fleet(store: Arc<dyn Store>) {
-    let endpoint = Endpoint {
-        fails: Some(|| TokenRequestError::CredentialsRefused),
-        ..Endpoint::new(DAY)
-    };
+    let endpoint = Endpoint { fails: Some(|| TokenRequestError::CredentialsRefused), ..Endpoint::new(DAY) };
     for _ in 0..10 {
         let answer = host(&store, &endpoint).get().await;
-        assert!(
-            matches!(answer, Err(TokenError::CredentialsRefused)),
-            "{answer:?}"
-        );
+        assert!(matches!(answer, Err(TokenError::CredentialsRefused)), "{answer:?}");
     }
     assert_eq!(endpoint.requests(), 1);
 }
@@ -129,15 +107,10 @@ async fn an_unavailable_endpoint_is_left_alone_by_the_fleet(store: Arc<dyn Store
         what: "HTTP 429".into(),
         retry_after: Some(Duration::from_secs(120)),
     };
-    let endpoint = Endpoint {
-        fails: Some(unavailable),
-        ..Endpoint::new(DAY)
-    };
+    let endpoint = Endpoint { fails: Some(unavailable), ..Endpoint::new(DAY) };
     for _ in 0..10 {
         let answer = host(&store, &endpoint).get().await;
-        let Err(TokenError::Unavailable { retry_after }) = answer else {
-            panic!("{answer:?}")
-        };
+        let Err(TokenError::Unavailable { retry_after }) = answer else { panic!("{answer:?}") };
         assert!(retry_after > Duration::from_secs(110), "{retry_after:?}");
     }
     assert_eq!(endpoint.requests(), 1);
@@ -146,11 +119,9 @@ async fn an_unavailable_endpoint_is_left_alone_by_the_fleet(store: Arc<dyn Store
 async fn a_token_near_its_end_is_renewed_while_it_is_used(store: Arc<dyn Store>) {
     let endpoint = Endpoint::new(Duration::from_secs(2));
     let host = host(&store, &endpoint);
-    eventually_true(
-        Duration::from_secs(10),
-        "a token is renewed ahead of its end",
-        async || host.get().await.expect("a token is always there").expose() == "wst_2",
-    )
+    eventually_true(Duration::from_secs(10), "a token is renewed ahead of its end", async || {
+        host.get().await.expect("a token is always there").expose() == "wst_2"
+    })
     .await;
 }
 
@@ -164,19 +135,7 @@ async fn a_sealed_token_shows_nothing_and_opens_only_with_the_pepper() {
 
     let other = Peppers::new(vec![Pepper::new("b", &[9; 32]).expect("32 bytes")]).expect("a pepper");
     let key = TokenKey(Fingerprint::from_bytes([1; 16]));
-    let stranger = SharedToken::new(
-        key,
-        endpoint.clone(),
-        Arc::clone(&store) as Arc<dyn TokenStore>,
-        other,
-    );
-    assert_eq!(
-        stranger.get().await.expect("a token").expose(),
-        "wst_2",
-        "it could not open the first"
-    );
-    assert_eq!(
-        host(&store, &endpoint).get().await.expect("a token").expose(),
-        "wst_3"
-    );
+    let stranger = SharedToken::new(key, endpoint.clone(), Arc::clone(&store) as Arc<dyn TokenStore>, other);
+    assert_eq!(stranger.get().await.expect("a token").expose(), "wst_2", "it could not open the first");
+    assert_eq!(host(&store, &endpoint).get().await.expect("a token").expose(), "wst_3");
 }

@@ -34,21 +34,14 @@ pub(super) fn code(
     if reply.verdict() != Some(true) || reply.status != "success" {
         return Err(answer.lost("neither a success nor a refusal"));
     }
-    let code = reply
-        .code
-        .0
-        .as_ref()
-        .filter(|code| !code.expose_secret().is_empty());
+    let code = reply.code.0.as_ref().filter(|code| !code.expose_secret().is_empty());
     let code = code.ok_or_else(|| answer.lost("a success without a code"))?;
     let code = Code::parse(code.expose_secret())
         .map_err(|_| answer.lost("the gateway sent something that is not a code"))?;
     if sent.is_some_and(|sent| *sent != code) {
         return Err(answer.lost("the gateway sent another code"));
     }
-    Ok(CodeAccepted {
-        accepted: reply.accepted()?,
-        code: sent.is_none().then_some(code),
-    })
+    Ok(CodeAccepted { accepted: reply.accepted()?, code: sent.is_none().then_some(code) })
 }
 
 /// Reads the answer of `/sms/out`.
@@ -124,10 +117,7 @@ impl Reply {
     }
 
     fn words(&self) -> Option<&str> {
-        [&self.message, &self.error]
-            .into_iter()
-            .filter_map(Value::as_str)
-            .find(|words| !words.is_empty())
+        [&self.message, &self.error].into_iter().filter_map(Value::as_str).find(|words| !words.is_empty())
     }
 
     fn refusal(&self, answer: &Answer, hidden: &[&str]) -> GatewayError {
@@ -157,10 +147,7 @@ impl Reply {
             return Err(GatewayError::NoMessageId { gateway: NAME });
         }
         let parts = self.parts.as_u64().or_else(|| self.parts.as_str()?.parse().ok());
-        Ok(Accepted {
-            message_id,
-            parts: parts.and_then(|parts| parts.try_into().ok()),
-        })
+        Ok(Accepted { message_id, parts: parts.and_then(|parts| parts.try_into().ok()) })
     }
 }
 

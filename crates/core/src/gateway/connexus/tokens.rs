@@ -29,27 +29,20 @@ pub(super) struct Tokens {
 
 impl Tokens {
     pub(super) fn new(http: Http, client_id: String, client_secret: SecretString) -> Self {
-        Self {
-            http,
-            client_id,
-            client_secret,
-        }
+        Self { http, client_id, client_secret }
     }
 }
 
 #[async_trait]
 impl TokenSource for Tokens {
     async fn request(&self) -> Result<IssuedToken, TokenRequestError> {
-        let form = [
-            ("client_id", self.client_id.as_str()),
-            ("client_secret", self.client_secret.expose_secret()),
-        ];
+        let form =
+            [("client_id", self.client_id.as_str()), ("client_secret", self.client_secret.expose_secret())];
         let result = match self.http.exchange(self.http.post("auth/token").form(&form)).await {
             Ok(answer) => issued(&answer),
-            Err(NoAnswer::NotConnected(_)) => Err(unavailable(
-                "cannot connect; check the base URL and the network",
-                None,
-            )),
+            Err(NoAnswer::NotConnected(_)) => {
+                Err(unavailable("cannot connect; check the base URL and the network", None))
+            }
             Err(NoAnswer::Lost { what, .. }) => Err(unavailable(what, None)),
         };
         let outcome = match &result {
@@ -100,10 +93,7 @@ fn lifetime(expires_in: &Value) -> Option<Duration> {
 }
 
 fn unavailable(what: impl Into<String>, retry_after: Option<Duration>) -> TokenRequestError {
-    TokenRequestError::Unavailable {
-        what: what.into(),
-        retry_after,
-    }
+    TokenRequestError::Unavailable { what: what.into(), retry_after }
 }
 
 #[cfg(test)]
@@ -117,14 +107,7 @@ mod tests {
         assert_eq!(lifetime(&Value::Null), Some(Duration::from_secs(86_400)));
         assert_eq!(lifetime(&json!(3600)), Some(Duration::from_secs(3600)));
         assert_eq!(lifetime(&json!("3600")), Some(Duration::from_secs(3600)));
-        for wrong in [
-            json!(0),
-            json!(-1),
-            json!("soon"),
-            json!([3600]),
-            json!(true),
-            json!(""),
-        ] {
+        for wrong in [json!(0), json!(-1), json!("soon"), json!([3600]), json!(true), json!("")] {
             assert_eq!(lifetime(&wrong), None, "{wrong}");
         }
     }

@@ -62,10 +62,7 @@ fn reserve(state: &mut State, request: &Reserve<'_>, now: u64) -> Reserved {
     let wait = sends.wait(request.limits, now);
     if wait.wait_ms > 0 {
         let retry_after = Duration::from_millis(wait.wait_ms);
-        return Reserved::Denied {
-            retry_after,
-            cool_down: wait.cool_down,
-        };
+        return Reserved::Denied { retry_after, cool_down: wait.cool_down };
     }
 
     let life_left = state.codes.left(request.key, now);
@@ -75,18 +72,12 @@ fn reserve(state: &mut State, request: &Reserve<'_>, now: u64) -> Reserved {
         _ => {
             let made_by_gateway = request.fresh.origin == CodeOrigin::Gateway;
             let record = Record {
-                state: if made_by_gateway {
-                    CodeState::Awaiting
-                } else {
-                    CodeState::Live
-                },
+                state: if made_by_gateway { CodeState::Awaiting } else { CodeState::Live },
                 guesses_left: request.guesses,
                 last_check: None,
                 code: request.fresh.clone(),
             };
-            state
-                .codes
-                .put(request.key.clone(), record, now, ms(request.lifetime));
+            state.codes.put(request.key.clone(), record, now, ms(request.lifetime));
             request.fresh.clone()
         }
     };
@@ -94,22 +85,12 @@ fn reserve(state: &mut State, request: &Reserve<'_>, now: u64) -> Reserved {
     let memory = ms(request.limits.memory());
     sends.before = sends.steps_at(request.limits, now);
     sends.steps = sends.before.saturating_add(1);
-    sends.open = Some(OpenSend {
-        id: request.send,
-        same,
-    });
+    sends.open = Some(OpenSend { id: request.send, same });
     sends.times.retain(|time| time + memory > now);
     sends.times.push(now);
     // No window looks further back than its number of sends.
-    let most = request
-        .limits
-        .windows()
-        .iter()
-        .map(|window| usize::from(window.sends))
-        .max();
-    sends
-        .times
-        .drain(..sends.times.len().saturating_sub(most.unwrap_or_default()));
+    let most = request.limits.windows().iter().map(|window| usize::from(window.sends)).max();
+    sends.times.drain(..sends.times.len().saturating_sub(most.unwrap_or_default()));
     state.sends.put(phone.clone(), sends.clone(), now, memory);
     granted(state, request, &code, &sends, same, now)
 }
@@ -158,9 +139,7 @@ fn settle(state: &mut State, request: &Settle<'_>, now: u64) -> bool {
     // A failing gateway must not buy guesses: once somebody has guessed, the send stays counted.
     let guessed = !open.same && record.as_ref().is_some_and(|record| record.last_check.is_some());
     match &request.settlement {
-        Settlement::Sent {
-            gateway, message_id, ..
-        } => sends.message = format!("{gateway}:{message_id}"),
+        Settlement::Sent { gateway, message_id, .. } => sends.message = format!("{gateway}:{message_id}"),
         Settlement::NotSent if !guessed => {
             sends.times.pop();
             sends.steps = sends.steps.min(sends.before);
@@ -198,12 +177,7 @@ fn check(state: &mut State, request: &Check<'_>, now: u64) -> Checked {
     if request.handle.is_some_and(|handle| handle != record.code.handle) {
         return Checked::Absent;
     }
-    let mac = request
-        .macs
-        .0
-        .iter()
-        .find(|(tag, _)| *tag == record.code.pepper)
-        .map(|(_, mac)| *mac);
+    let mac = request.macs.0.iter().find(|(tag, _)| *tag == record.code.pepper).map(|(_, mac)| *mac);
     let Some(mac) = mac.filter(|_| record.state != CodeState::Awaiting) else {
         return Checked::Absent;
     };
@@ -217,28 +191,18 @@ fn check(state: &mut State, request: &Check<'_>, now: u64) -> Checked {
         };
     }
     if repeated {
-        return Checked::Wrong {
-            left: record.guesses_left,
-        };
+        return Checked::Wrong { left: record.guesses_left };
     }
     if record.guesses_left == 0 {
-        let sends = state
-            .sends
-            .get(&request.key.phone, now)
-            .cloned()
-            .unwrap_or_default();
+        let sends = state.sends.get(&request.key.phone, now).cloned().unwrap_or_default();
         let wait_ms = sends.wait(request.limits, now).wait_ms;
-        return Checked::Exhausted {
-            retry_after: Duration::from_millis(wait_ms),
-        };
+        return Checked::Exhausted { retry_after: Duration::from_millis(wait_ms) };
     }
     // Counted before it is compared.
     record.guesses_left -= 1;
     record.last_check = Some(request.request);
     if mac != record.code.mac {
-        return Checked::Wrong {
-            left: record.guesses_left,
-        };
+        return Checked::Wrong { left: record.guesses_left };
     }
     record.state = CodeState::Used;
     state.codes.prolong(request.key, now, ms(request.remember_used));

@@ -52,10 +52,7 @@ impl DeliveryStore for MemoryStore {
     async fn delivery(&self, key: &MessageKey) -> Result<Option<DeliveryRecord>, StoreError> {
         let (state, now) = self.step();
         let record = state.deliveries.get(key, now);
-        Ok(record.map(|record| DeliveryRecord {
-            status: record.status,
-            sent: record.sent_at.is_some(),
-        }))
+        Ok(record.map(|record| DeliveryRecord { status: record.status, sent: record.sent_at.is_some() }))
     }
 
     async fn delivery_counts(&self, day: Date) -> Result<DeliveryCounts, StoreError> {

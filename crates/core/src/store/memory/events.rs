@@ -70,19 +70,12 @@ impl Queues {
         if event.queue == Queue::Quarantine {
             stream.retain(|_, stored| stored.at + QUARANTINE_KEPT_MS > now);
         }
-        let mark = Mark {
-            done: false,
-            digest: event.digest.0,
-            position,
-        };
+        let mark = Mark { done: false, digest: event.digest.0, position };
         self.marks.put(id, mark, now, MARK_KEPT_MS);
     }
 
     fn repeated(&mut self, event: &Publish<'_>, mark: &Mark, conflict: bool, now: u64) -> Published {
-        let there = self
-            .streams
-            .get(&event.queue)
-            .is_some_and(|stream| stream.contains_key(&mark.position));
+        let there = self.streams.get(&event.queue).is_some_and(|stream| stream.contains_key(&mark.position));
         if !mark.done && !there {
             self.append(event, conflict, now);
             return Published::Healed;
@@ -115,11 +108,7 @@ impl Queues {
         let group = self.groups.entry(member.group.clone()).or_default();
         let mut entries = Vec::new();
         for (position, stored) in stream.range(group.read_up_to + 1..).take(count) {
-            let pending = Pending {
-                consumer: member.consumer.clone(),
-                since: now,
-                deliveries: 1,
-            };
+            let pending = Pending { consumer: member.consumer.clone(), since: now, deliveries: 1 };
             group.pending.insert(*position, pending);
             entries.push(entry(*position, stored, 1));
         }
@@ -141,10 +130,7 @@ impl Queues {
     fn sweep(&mut self, member: &GroupMember, lease: u64, cursor: &str, count: usize, now: u64) -> Swept {
         let stream = self.streams.entry(Queue::Events).or_default();
         let group = self.groups.entry(member.group.clone()).or_default();
-        let after = cursor
-            .strip_prefix('(')
-            .and_then(|position| position.parse().ok())
-            .unwrap_or(0u64);
+        let after = cursor.strip_prefix('(').and_then(|position| position.parse().ok()).unwrap_or(0u64);
         let idle: Vec<u64> = group
             .pending
             .range(after + 1..)
@@ -185,10 +171,7 @@ impl EventStore for MemoryStore {
     }
 
     async fn reader(&self, member: &GroupMember) -> Result<Box<dyn EventReader>, StoreError> {
-        Ok(Box::new(MemoryReader {
-            store: self.clone(),
-            member: member.clone(),
-        }))
+        Ok(Box::new(MemoryReader { store: self.clone(), member: member.clone() }))
     }
 
     async fn settle_event(
@@ -248,11 +231,7 @@ impl EventStore for MemoryStore {
 
     async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
         let (state, _) = self.step();
-        Ok(state
-            .events
-            .streams
-            .get(&queue)
-            .map_or(0, |stream| stream.len() as u64))
+        Ok(state.events.streams.get(&queue).map_or(0, |stream| stream.len() as u64))
     }
 }
 
@@ -287,9 +266,6 @@ fn entry(position: u64, stored: &Stored, deliveries: u64) -> Entry {
         conflict: stored.conflict,
         envelope: stored.envelope.clone(),
         raw: stored.raw.clone(),
-        claim: Claim {
-            position: position.to_string(),
-            deliveries,
-        },
+        claim: Claim { position: position.to_string(), deliveries },
     }
 }

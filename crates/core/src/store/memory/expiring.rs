@@ -10,33 +10,22 @@ pub(super) struct Expiring<K, V> {
 
 impl<K, V> Default for Expiring<K, V> {
     fn default() -> Self {
-        Self {
-            entries: HashMap::new(),
-            purge_at: 1024,
-        }
+        Self { entries: HashMap::new(), purge_at: 1024 }
     }
 }
 
 impl<K: Hash + Eq, V> Expiring<K, V> {
     pub(super) fn get(&self, key: &K, now: u64) -> Option<&V> {
-        self.entries
-            .get(key)
-            .filter(|(_, ends)| *ends > now)
-            .map(|(value, _)| value)
+        self.entries.get(key).filter(|(_, ends)| *ends > now).map(|(value, _)| value)
     }
 
     pub(super) fn get_mut(&mut self, key: &K, now: u64) -> Option<&mut V> {
-        self.entries
-            .get_mut(key)
-            .filter(|(_, ends)| *ends > now)
-            .map(|(value, _)| value)
+        self.entries.get_mut(key).filter(|(_, ends)| *ends > now).map(|(value, _)| value)
     }
 
     /// Milliseconds that the entry still lives.
     pub(super) fn left(&self, key: &K, now: u64) -> u64 {
-        self.entries
-            .get(key)
-            .map_or(0, |(_, ends)| ends.saturating_sub(now))
+        self.entries.get(key).map_or(0, |(_, ends)| ends.saturating_sub(now))
     }
 
     pub(super) fn put(&mut self, key: K, value: V, now: u64, lives_ms: u64) {

@@ -44,11 +44,7 @@ impl Sends {
     }
 
     pub(super) fn wait(&self, limits: &SendLimits, now: u64) -> Wait {
-        let mut wait = Wait {
-            wait_ms: 0,
-            cool_down: false,
-            sends_left: u32::MAX,
-        };
+        let mut wait = Wait { wait_ms: 0, cool_down: false, sends_left: u32::MAX };
         let steps = usize::from(self.steps_at(limits, now));
         if let (1.., Some(last)) = (steps, self.times.last()) {
             let step = limits.ladder()[steps.min(limits.ladder().len()) - 1];
@@ -57,12 +53,7 @@ impl Sends {
         }
         for window in limits.windows() {
             let (sends, period) = (usize::from(window.sends), ms(window.period));
-            let inside: Vec<u64> = self
-                .times
-                .iter()
-                .copied()
-                .filter(|time| time + period > now)
-                .collect();
+            let inside: Vec<u64> = self.times.iter().copied().filter(|time| time + period > now).collect();
             let left = u32::try_from(sends.saturating_sub(inside.len())).unwrap_or(u32::MAX);
             wait.sends_left = wait.sends_left.min(left);
             if inside.len() >= sends {

@@ -46,21 +46,14 @@ impl TokenStore for MemoryStore {
             let due = remaining <= ms(renew_below).min(token.lifetime / 4);
             let renew = due && free && account.block.is_none();
             let remaining = Duration::from_millis(remaining);
-            let token = SealedToken {
-                id: token.id.clone(),
-                sealed: token.sealed.clone(),
-                remaining,
-            };
+            let token = SealedToken { id: token.id.clone(), sealed: token.sealed.clone(), remaining };
             if renew {
                 account.lease = held;
             }
             return Ok(Acquired::Token { token, renew });
         }
         if let Some((problem, ends)) = account.block {
-            return Ok(Acquired::Blocked {
-                problem,
-                retry_after: Duration::from_millis(ends - now),
-            });
+            return Ok(Acquired::Blocked { problem, retry_after: Duration::from_millis(ends - now) });
         }
         if free {
             account.lease = held;
@@ -72,10 +65,7 @@ impl TokenStore for MemoryStore {
     async fn keep(&self, key: &TokenKey, owner: &RequestId, token: &SealedToken) -> Result<bool, StoreError> {
         let (mut state, now) = self.step();
         let account = state.tokens.entry(key.clone()).or_default();
-        if account
-            .lease
-            .is_none_or(|(holder, ends)| holder != *owner || ends <= now)
-        {
+        if account.lease.is_none_or(|(holder, ends)| holder != *owner || ends <= now) {
             // A repeat of the call that stored it, or too late.
             return Ok(account.token.as_ref().is_some_and(|kept| kept.id == token.id));
         }

@@ -42,11 +42,7 @@ impl CodeStore for RedisStore {
         let keys = [self.keys.code(request.key), self.keys.sends(request.key)];
         let keys = [keys[0].as_str(), keys[1].as_str()];
         let (outcome, message, made) = match &request.settlement {
-            Settlement::Sent {
-                gateway,
-                message_id,
-                made,
-            } => (1, format!("{gateway}:{message_id}"), *made),
+            Settlement::Sent { gateway, message_id, made } => (1, format!("{gateway}:{message_id}"), *made),
             Settlement::NotSent => (2, String::new(), None),
             Settlement::Unknown => (3, String::new(), None),
         };
@@ -57,9 +53,7 @@ impl CodeStore for RedisStore {
             .bytes(message)
             .bytes(made.map(Vec::from).unwrap_or_default());
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
-        number(&reply)
-            .map(|settled| settled == 1)
-            .ok_or_else(|| call.unreadable())
+        number(&reply).map(|settled| settled == 1).ok_or_else(|| call.unreadable())
     }
 
     async fn check(&self, request: &Check<'_>) -> Result<Checked, StoreError> {
@@ -81,10 +75,7 @@ fn reserved(reply: Value) -> Option<Reserved> {
     let mut reply = Reply::new(reply)?;
     if reply.number()? == 0 {
         let retry_after = Duration::from_millis(reply.number()?);
-        return Some(Reserved::Denied {
-            retry_after,
-            cool_down: reply.number()? == 1,
-        });
+        return Some(Reserved::Denied { retry_after, cool_down: reply.number()? == 1 });
     }
     let same = reply.number()? == 1;
     let live = (PepperTag(reply.array()?), reply.array()?);
@@ -100,12 +91,8 @@ fn checked(reply: Value) -> Option<Checked> {
     let mut reply = Reply::new(reply)?;
     Some(match reply.number()? {
         1 => Checked::Right,
-        2 => Checked::Wrong {
-            left: u8::try_from(reply.number()?).ok()?,
-        },
-        3 => Checked::Exhausted {
-            retry_after: Duration::from_millis(reply.number()?),
-        },
+        2 => Checked::Wrong { left: u8::try_from(reply.number()?).ok()? },
+        3 => Checked::Exhausted { retry_after: Duration::from_millis(reply.number()?) },
         4 => Checked::Absent,
         5 => Checked::AlreadyUsed,
         _ => return None,
@@ -123,10 +110,7 @@ fn packed_code(code: &NewCode) -> Vec<u8> {
 }
 
 fn packed_macs(macs: &CodeMacs) -> Vec<u8> {
-    macs.0
-        .iter()
-        .flat_map(|(tag, mac)| tag.0.into_iter().chain(*mac))
-        .collect()
+    macs.0.iter().flat_map(|(tag, mac)| tag.0.into_iter().chain(*mac)).collect()
 }
 
 fn packed_limits(limits: &SendLimits) -> Vec<u8> {

@@ -51,9 +51,7 @@ impl RedisSettings {
 
 impl std::fmt::Debug for RedisSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisSettings")
-            .field("key_prefix", &self.key_prefix)
-            .finish_non_exhaustive()
+        f.debug_struct("RedisSettings").field("key_prefix", &self.key_prefix).finish_non_exhaustive()
     }
 }
 
@@ -78,11 +76,7 @@ impl Connections {
     pub(super) fn new(settings: &RedisSettings) -> Result<Self, RedisSetupError> {
         // rustls has no default provider in this build; a second installation is refused harmlessly.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let info = settings
-            .url
-            .expose_secret()
-            .into_connection_info()
-            .map_err(|_| RedisSetupError::Url)?;
+        let info = settings.url.expose_secret().into_connection_info().map_err(|_| RedisSetupError::Url)?;
         // Nagle's algorithm would hold small pipelined writes back for a round trip.
         let tcp = TcpSettings::default().set_nodelay(true);
         // A peer that died without a word is noticed within seconds, not when the kernel gives up.

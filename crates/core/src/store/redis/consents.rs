@@ -28,9 +28,7 @@ impl ConsentStore for RedisStore {
             .bytes(change.event.as_str())
             .bytes(change.rule.as_str());
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
-        number(&reply)
-            .map(|changed| changed == 1)
-            .ok_or_else(|| call.unreadable())
+        number(&reply).map(|changed| changed == 1).ok_or_else(|| call.unreadable())
     }
 
     async fn consent(&self, register: &ConsentRegister) -> Result<Option<ConsentChange>, StoreError> {
@@ -41,10 +39,7 @@ impl ConsentStore for RedisStore {
             .arg(&["state", "at", "event", "rule"])
             .query_async(&mut self.connections.shared())
             .await
-            .map_err(|source| StoreError::Unavailable {
-                action: ACTION,
-                source,
-            })?;
+            .map_err(|source| StoreError::Unavailable { action: ACTION, source })?;
         let (Some(state), Some(at_ms), Some(event), Some(rule)) = fields else {
             return Ok(None);
         };
@@ -55,11 +50,6 @@ impl ConsentStore for RedisStore {
             _ => return Err(unreadable()),
         };
         let event = EventId::try_from(event).map_err(|_| unreadable())?;
-        Ok(Some(ConsentChange {
-            consent,
-            at_ms,
-            event,
-            rule,
-        }))
+        Ok(Some(ConsentChange { consent, at_ms, event, rule }))
     }
 }

@@ -37,17 +37,11 @@ impl DeliveryStore for RedisStore {
             .arg(&["sent", "rank"])
             .query_async(&mut self.connections.shared())
             .await
-            .map_err(|source| StoreError::Unavailable {
-                action: "read delivery",
-                source,
-            })?;
+            .map_err(|source| StoreError::Unavailable { action: "read delivery", source })?;
         if sent.is_none() && rank.is_none() {
             return Ok(None);
         }
-        Ok(Some(DeliveryRecord {
-            status: rank.map(DeliveryStatus::from_rank),
-            sent: sent.is_some(),
-        }))
+        Ok(Some(DeliveryRecord { status: rank.map(DeliveryStatus::from_rank), sent: sent.is_some() }))
     }
 
     async fn delivery_counts(&self, day: Date) -> Result<DeliveryCounts, StoreError> {
@@ -58,10 +52,7 @@ impl DeliveryStore for RedisStore {
         let per_tag: Vec<Vec<(String, u64)>> = pipeline
             .query_async(&mut self.connections.shared())
             .await
-            .map_err(|source| StoreError::Unavailable {
-                action: "read delivery counters",
-                source,
-            })?;
+            .map_err(|source| StoreError::Unavailable { action: "read delivery counters", source })?;
         let mut counts = DeliveryCounts::default();
         for (name, value) in per_tag.into_iter().flatten() {
             match name.split(':').next() {
@@ -86,12 +77,8 @@ impl RedisStore {
         let record = self.keys.delivery(key);
         let counters = self.keys.counters_of(&record, day);
         let keys = [record.as_str(), counters.as_str()];
-        let call = DELIVERY
-            .on(&keys)
-            .bytes(rank)
-            .bytes(prefix)
-            .number(ms(DELIVERY_KEPT))
-            .number(ms(COUNTERS_KEPT));
+        let call =
+            DELIVERY.on(&keys).bytes(rank).bytes(prefix).number(ms(DELIVERY_KEPT)).number(ms(COUNTERS_KEPT));
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
         recorded(reply).ok_or_else(|| call.unreadable())
     }
@@ -103,9 +90,5 @@ fn recorded(reply: Value) -> Option<Recorded> {
     let raised = reply.number()? == 1;
     let sent = reply.number()? == 1;
     let status = u8::try_from(rank).map_or(DeliveryStatus::Unknown, DeliveryStatus::from_rank);
-    Some(Recorded {
-        status,
-        raised,
-        joined: sent && rank >= 0,
-    })
+    Some(Recorded { status, raised, joined: sent && rank >= 0 })
 }

@@ -56,11 +56,7 @@ impl EventStore for RedisStore {
         let mut connection = deadpool_redis::Connection::take(connection);
         let stream = self.keys.queue(Queue::Events);
         create_group(&mut connection, &stream, &member.group).await?;
-        Ok(Box::new(StreamReader {
-            connection: Some(connection),
-            stream,
-            member: member.clone(),
-        }))
+        Ok(Box::new(StreamReader { connection: Some(connection), stream, member: member.clone() }))
     }
 
     async fn settle_event(
@@ -79,9 +75,7 @@ impl EventStore for RedisStore {
             .number(claim.deliveries)
             .number(ms(MARK_KEPT));
         let reply = call.run(&mut self.connections.shared()).await?;
-        number(&reply)
-            .map(|settled| settled == 1)
-            .ok_or_else(|| call.unreadable())
+        number(&reply).map(|settled| settled == 1).ok_or_else(|| call.unreadable())
     }
 
     async fn give_back(
@@ -100,9 +94,7 @@ impl EventStore for RedisStore {
             .number(claim.deliveries)
             .number(ms(lease));
         let reply = call.run(&mut self.connections.shared()).await?;
-        number(&reply)
-            .map(|given| given == 1)
-            .ok_or_else(|| call.unreadable())
+        number(&reply).map(|given| given == 1).ok_or_else(|| call.unreadable())
     }
 
     async fn sweep(
@@ -141,10 +133,7 @@ impl EventStore for RedisStore {
             .arg(self.keys.queue(queue))
             .query_async(&mut self.connections.shared())
             .await
-            .map_err(|source| StoreError::Unavailable {
-                action: "depth",
-                source,
-            })
+            .map_err(|source| StoreError::Unavailable { action: "depth", source })
     }
 }
 
@@ -159,24 +148,11 @@ struct StreamReader {
 impl EventReader for StreamReader {
     async fn read(&mut self, count: usize, block: Duration) -> Result<Vec<Entry>, StoreError> {
         const ACTION: &str = "read";
-        let unavailable = |source| StoreError::Unavailable {
-            action: ACTION,
-            source,
-        };
-        let connection = self
-            .connection
-            .as_mut()
-            .ok_or(StoreError::NoConnection { action: ACTION })?;
+        let unavailable = |source| StoreError::Unavailable { action: ACTION, source };
+        let connection = self.connection.as_mut().ok_or(StoreError::NoConnection { action: ACTION })?;
         let mut command = redis::cmd("XREADGROUP");
-        command
-            .arg("GROUP")
-            .arg(&self.member.group)
-            .arg(&self.member.consumer);
-        command
-            .arg("COUNT")
-            .arg(count)
-            .arg("BLOCK")
-            .arg(ms(block.min(MAX_BLOCK)).max(1));
+        command.arg("GROUP").arg(&self.member.group).arg(&self.member.consumer);
+        command.arg("COUNT").arg(count).arg("BLOCK").arg(ms(block.min(MAX_BLOCK)).max(1));
         command.arg("STREAMS").arg(&self.stream).arg(">");
         match command.query_async::<Value>(connection).await {
             Ok(reply) => read(reply).ok_or(StoreError::Unreadable { action: ACTION }),
@@ -200,19 +176,11 @@ async fn create_group(
     group: &str,
 ) -> Result<(), StoreError> {
     let mut command = redis::cmd("XGROUP");
-    command
-        .arg("CREATE")
-        .arg(stream)
-        .arg(group)
-        .arg("0")
-        .arg("MKSTREAM");
+    command.arg("CREATE").arg(stream).arg(group).arg("0").arg("MKSTREAM");
     let answer: Result<(), RedisError> = command.query_async(connection).await;
     match answer {
         Err(error) if error.kind() == ErrorKind::Extension && error.code() == Some("BUSYGROUP") => Ok(()),
-        answer => answer.map_err(|source| StoreError::Unavailable {
-            action: "create group",
-            source,
-        }),
+        answer => answer.map_err(|source| StoreError::Unavailable { action: "create group", source }),
     }
 }
 
@@ -224,18 +192,11 @@ fn read(reply: Value) -> Option<Vec<Entry>> {
     let mut streams = Reply::new(reply)?;
     let mut stream = streams.nested()?;
     stream.text()?;
-    stream
-        .nested()?
-        .rest()
-        .map(|value| new_entry(Reply::new(value)?))
-        .collect()
+    stream.nested()?.rest().map(|value| new_entry(Reply::new(value)?)).collect()
 }
 
 fn new_entry(mut reply: Reply) -> Option<Entry> {
-    let claim = Claim {
-        position: reply.text()?,
-        deliveries: 1,
-    };
+    let claim = Claim { position: reply.text()?, deliveries: 1 };
     entry(claim, reply.nested()?)
 }
 
@@ -244,10 +205,7 @@ fn swept(reply: Value) -> Option<Swept> {
     let cursor = reply.text()?;
     let taken = |value| {
         let mut reply = Reply::new(value)?;
-        let claim = Claim {
-            position: reply.text()?,
-            deliveries: reply.number()?,
-        };
+        let claim = Claim { position: reply.text()?, deliveries: reply.number()? };
         entry(claim, reply.nested()?)
     };
     let entries = reply.nested()?.rest().map(taken).collect::<Option<Vec<_>>>()?;

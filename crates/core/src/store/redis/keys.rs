@@ -55,31 +55,17 @@ pub const LIFETIMES: &[Lifetime] = &[
     bounded(":block", Duration::from_secs(375)),
     bounded(":d:", DELIVERY_KEPT),
     bounded(":n:", COUNTERS_KEPT),
-    unbounded(
-        ":s",
-        "entries are deleted when they are settled; the stream keeps its consumer group",
-    ),
-    unbounded(
-        ":q",
-        "entries older than 30 days are trimmed when the next one comes",
-    ),
+    unbounded(":s", "entries are deleted when they are settled; the stream keeps its consumer group"),
+    unbounded(":q", "entries older than 30 days are trimmed when the next one comes"),
     bounded(":i:", MARK_KEPT),
 ];
 
 const fn bounded(kind: &'static str, at_most: Duration) -> Lifetime {
-    Lifetime {
-        kind,
-        at_most: Some(at_most),
-        reason: "",
-    }
+    Lifetime { kind, at_most: Some(at_most), reason: "" }
 }
 
 const fn unbounded(kind: &'static str, reason: &'static str) -> Lifetime {
-    Lifetime {
-        kind,
-        at_most: None,
-        reason,
-    }
+    Lifetime { kind, at_most: None, reason }
 }
 
 /// What every key starts with: `tp1:` unless configured.
@@ -116,12 +102,7 @@ impl KeyPrefix {
     }
 
     pub(super) fn consent(&self, register: &ConsentRegister) -> String {
-        format!(
-            "{}{{{}}}:o:{}",
-            self.0,
-            register.phone.as_str(),
-            register.sender.as_str()
-        )
+        format!("{}{{{}}}:o:{}", self.0, register.phone.as_str(), register.sender.as_str())
     }
 
     pub(super) fn token(&self, key: &TokenKey) -> [String; 3] {
@@ -129,10 +110,7 @@ impl KeyPrefix {
     }
 
     pub(super) fn delivery(&self, key: &MessageKey) -> String {
-        let digest = Sha256::new()
-            .chain_update(&key.gateway)
-            .chain_update([0])
-            .chain_update(&key.message_id);
+        let digest = Sha256::new().chain_update(&key.gateway).chain_update([0]).chain_update(&key.message_id);
         let tag = digest.finalize()[0];
         format!("{}{{m{tag}}}:d:{}:{}", self.0, key.gateway, key.message_id)
     }
@@ -178,10 +156,7 @@ mod tests {
     #[test]
     fn counters_share_the_tag_of_their_record() {
         let keys = KeyPrefix::default();
-        let record = keys.delivery(&MessageKey {
-            gateway: "connexus".into(),
-            message_id: "a}b{c".into(),
-        });
+        let record = keys.delivery(&MessageKey { gateway: "connexus".into(), message_id: "a}b{c".into() });
         let counters = keys.counters_of(&record, jiff::civil::date(2026, 11, 23));
         let tag = |key: &str| key[key.find('{').unwrap()..=key.find('}').unwrap()].to_owned();
         assert_eq!(tag(&record), tag(&counters));

@@ -15,20 +15,12 @@ pub(super) struct LuaScript {
 
 impl LuaScript {
     fn new(name: &'static str, source: &'static str) -> Self {
-        Self {
-            name,
-            source,
-            digest: Script::new(source).get_hash().to_owned(),
-        }
+        Self { name, source, digest: Script::new(source).get_hash().to_owned() }
     }
 
     /// Starts a call on these keys.
     pub(super) fn on<'a>(&'a self, keys: &'a [&'a str]) -> Call<'a> {
-        Call {
-            script: self,
-            keys,
-            arguments: Vec::with_capacity(8),
-        }
+        Call { script: self, keys, arguments: Vec::with_capacity(8) }
     }
 }
 
@@ -53,22 +45,13 @@ impl Call<'_> {
     /// gets one `EVAL` with the source on the same keys: nothing is loaded on other nodes, and nothing
     /// has run before, so the repeat is safe.
     pub(super) async fn run(&self, connection: &mut impl ConnectionLike) -> Result<Value, StoreError> {
-        let answer = match self
-            .command("EVALSHA", &self.script.digest)
-            .query_async(connection)
-            .await
-        {
+        let answer = match self.command("EVALSHA", &self.script.digest).query_async(connection).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.command("EVAL", self.script.source)
-                    .query_async(connection)
-                    .await
+                self.command("EVAL", self.script.source).query_async(connection).await
             }
             answer => answer,
         };
-        answer.map_err(|source| StoreError::Unavailable {
-            action: self.script.name,
-            source,
-        })
+        answer.map_err(|source| StoreError::Unavailable { action: self.script.name, source })
     }
 
     /// As [`Call::run`], and once more when the connection was lost: for scripts that recognise a repeat,
@@ -86,9 +69,7 @@ impl Call<'_> {
     }
 
     pub(super) fn unreadable(&self) -> StoreError {
-        StoreError::Unreadable {
-            action: self.script.name,
-        }
+        StoreError::Unreadable { action: self.script.name }
     }
 
     fn command(&self, name: &str, script: &str) -> redis::Cmd {

@@ -23,11 +23,7 @@ impl TokenStore for RedisStore {
     ) -> Result<Acquired, StoreError> {
         let [token, lease_key, block] = self.keys.token(key);
         let keys = [token.as_str(), lease_key.as_str(), block.as_str()];
-        let call = ACQUIRE_TOKEN
-            .on(&keys)
-            .bytes(owner.0)
-            .number(ms(lease))
-            .number(ms(renew_below));
+        let call = ACQUIRE_TOKEN.on(&keys).bytes(owner.0).number(ms(lease)).number(ms(renew_below));
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
         acquired(reply).ok_or_else(|| call.unreadable())
     }
@@ -42,19 +38,12 @@ impl TokenStore for RedisStore {
             .number(ms(token.remaining).max(1))
             .bytes(token.sealed.as_slice());
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
-        number(&reply)
-            .map(|kept| kept == 1)
-            .ok_or_else(|| call.unreadable())
+        number(&reply).map(|kept| kept == 1).ok_or_else(|| call.unreadable())
     }
 
     async fn discard(&self, key: &TokenKey, id: &str) -> Result<(), StoreError> {
         let [token, ..] = self.keys.token(key);
-        DISCARD_TOKEN
-            .on(&[&token])
-            .bytes(id)
-            .run_repeatable(&mut self.connections.shared())
-            .await
-            .map(drop)
+        DISCARD_TOKEN.on(&[&token]).bytes(id).run_repeatable(&mut self.connections.shared()).await.map(drop)
     }
 
     async fn block(
@@ -86,14 +75,7 @@ fn acquired(reply: Value) -> Option<Acquired> {
         1 => {
             let (id, sealed) = (reply.text()?, reply.bytes()?);
             let remaining = Duration::from_millis(reply.number()?);
-            Acquired::Token {
-                token: SealedToken {
-                    id,
-                    sealed,
-                    remaining,
-                },
-                renew: reply.number()? == 1,
-            }
+            Acquired::Token { token: SealedToken { id, sealed, remaining }, renew: reply.number()? == 1 }
         }
         2 => Acquired::Renew,
         3 => Acquired::Wait,
@@ -103,10 +85,7 @@ fn acquired(reply: Value) -> Option<Acquired> {
                 "2" => TokenProblem::Unavailable,
                 _ => return None,
             };
-            Acquired::Blocked {
-                problem,
-                retry_after: Duration::from_millis(reply.number()?),
-            }
+            Acquired::Blocked { problem, retry_after: Duration::from_millis(reply.number()?) }
         }
         _ => return None,
     })

@@ -22,26 +22,12 @@ fn reply(mut fields: Fields) -> Result<Reading, NotUnderstood> {
     let text = fields.text("body")?;
     let time = fields.time("timestamp")?;
     let extra = fields.into_extra();
-    let reply = Reply {
-        message_id,
-        from,
-        to,
-        text,
-        reference: None,
-        sent_at_ms: time.ms,
-        extra,
-    };
-    Ok(Reading {
-        content: Content::Reply(reply),
-        status_code: None,
-        timestamp: time.as_written,
-    })
+    let reply = Reply { message_id, from, to, text, reference: None, sent_at_ms: time.ms, extra };
+    Ok(Reading { content: Content::Reply(reply), status_code: None, timestamp: time.as_written })
 }
 
 fn delivery_report(mut fields: Fields) -> Result<Reading, NotUnderstood> {
-    let message_id = fields
-        .message_id("messageId")?
-        .ok_or(NotUnderstood::MissingField("messageId"))?;
+    let message_id = fields.message_id("messageId")?.ok_or(NotUnderstood::MissingField("messageId"))?;
     let word = fields.word("status")?;
     let code = fields.integer("statusCode")?;
     if word.is_none() && code.is_none() {
@@ -49,9 +35,7 @@ fn delivery_report(mut fields: Fields) -> Result<Reading, NotUnderstood> {
     }
     let time = fields.time("timestamp")?;
     // One message has several reports; the word tells them apart where there is no code.
-    let status_code = code
-        .map(|code| code.to_string())
-        .or_else(|| word.as_deref().map(normalised));
+    let status_code = code.map(|code| code.to_string()).or_else(|| word.as_deref().map(normalised));
     let report = DeliveryReport {
         gateway: GATEWAY.to_owned(),
         message_id,
@@ -61,11 +45,7 @@ fn delivery_report(mut fields: Fields) -> Result<Reading, NotUnderstood> {
         reported_at_ms: time.ms,
         extra: fields.into_extra(),
     };
-    Ok(Reading {
-        content: Content::DeliveryReport(report),
-        status_code,
-        timestamp: time.as_written,
-    })
+    Ok(Reading { content: Content::DeliveryReport(report), status_code, timestamp: time.as_written })
 }
 
 /// The word leads, the code is the fallback: the codes are the gateway's own, not SMPP's.

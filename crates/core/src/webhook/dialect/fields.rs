@@ -67,8 +67,7 @@ impl Fields {
 
     /// A number or a short code, as it was written.
     pub(super) fn address(&mut self, name: &'static str) -> Result<String, NotUnderstood> {
-        self.label(name, MAX_ADDRESS_BYTES)?
-            .ok_or(NotUnderstood::MissingField(name))
+        self.label(name, MAX_ADDRESS_BYTES)?.ok_or(NotUnderstood::MissingField(name))
     }
 
     /// What a person wrote; it may be empty, but not absent.
@@ -96,10 +95,7 @@ impl Fields {
         let Some(written) = self.label(name, MAX_WORD_BYTES)? else {
             return Ok(None);
         };
-        written
-            .parse()
-            .map(Some)
-            .map_err(|_| NotUnderstood::MalformedField(name))
+        written.parse().map(Some).map_err(|_| NotUnderstood::MalformedField(name))
     }
 
     /// The payload's time: seconds or milliseconds since the Unix epoch, as a number or a numeric string,
@@ -111,20 +107,14 @@ impl Fields {
             Some(Value::String(_)) => return Err(NotUnderstood::OverlongField(name)),
             Some(_) => return Err(NotUnderstood::MalformedField(name)),
             None => {
-                return Ok(PayloadTime {
-                    as_written: None,
-                    ms: None,
-                });
+                return Ok(PayloadTime { as_written: None, ms: None });
             }
         };
         let ms = milliseconds(&written);
         if ms.is_none() {
             self.0.insert(name.to_owned(), Value::String(written.clone()));
         }
-        Ok(PayloadTime {
-            as_written: Some(written),
-            ms,
-        })
+        Ok(PayloadTime { as_written: Some(written), ms })
     }
 
     /// What is left, in one order at every level, so that a payload that was written again with its keys
@@ -188,12 +178,7 @@ mod tests {
     #[test]
     fn seconds_milliseconds_and_rfc_3339_are_one_time() {
         let expected = Some(1_234_567_890_000);
-        for written in [
-            "1234567890",
-            "1234567890.25",
-            "1234567890000",
-            "2009-02-13T23:31:30.000Z",
-        ] {
+        for written in ["1234567890", "1234567890.25", "1234567890000", "2009-02-13T23:31:30.000Z"] {
             assert_eq!(milliseconds(written), expected, "{written}");
         }
         assert_eq!(milliseconds("100000000000"), Some(100_000_000_000_000));

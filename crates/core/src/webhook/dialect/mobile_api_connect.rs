@@ -21,18 +21,6 @@ pub(super) fn read(event: &str, mut fields: Fields) -> Result<Reading, NotUnders
     let reference = fields.reference("ref")?;
     let time = fields.time("receivedAt")?;
     let extra = fields.into_extra();
-    let reply = Reply {
-        message_id,
-        from,
-        to,
-        text,
-        reference,
-        sent_at_ms: time.ms,
-        extra,
-    };
-    Ok(Reading {
-        content: Content::Reply(reply),
-        status_code: None,
-        timestamp: time.as_written,
-    })
+    let reply = Reply { message_id, from, to, text, reference, sent_at_ms: time.ms, extra };
+    Ok(Reading { content: Content::Reply(reply), status_code: None, timestamp: time.as_written })
 }

@@ -13,10 +13,7 @@ const BODY: &[u8] =
 #[test]
 fn two_hosts_with_one_configuration_agree() {
     let value = signature(SECRET, BODY);
-    for host in [
-        signed(Dialect::MobileApiConnect),
-        signed(Dialect::MobileApiConnect),
-    ] {
+    for host in [signed(Dialect::MobileApiConnect), signed(Dialect::MobileApiConnect)] {
         assert_eq!(verify(&host, &[value.as_bytes()], BODY, 0), Ok("a".into()));
     }
 }
@@ -33,10 +30,7 @@ fn a_forged_a_reserialised_and_a_truncated_body_are_refused() {
         assert_eq!(answer, Err(Refused::SignatureMismatch));
     }
     let forged = signature("whsec_another-secret-entirely", BODY);
-    assert_eq!(
-        verify(&endpoint, &[forged.as_bytes()], BODY, 0),
-        Err(Refused::SignatureMismatch)
-    );
+    assert_eq!(verify(&endpoint, &[forged.as_bytes()], BODY, 0), Err(Refused::SignatureMismatch));
 }
 
 #[test]
@@ -59,21 +53,9 @@ fn a_signature_is_exactly_prefix_and_64_hex_digits() {
         format!("sha1={hex}"),
         format!("sha256={}", "zz".repeat(32)),
     ] {
-        assert_eq!(
-            verify(&endpoint, &[bad.as_bytes()], BODY, 0),
-            Err(Refused::MalformedHeader),
-            "{bad}"
-        );
+        assert_eq!(verify(&endpoint, &[bad.as_bytes()], BODY, 0), Err(Refused::MalformedHeader), "{bad}");
     }
-    assert!(
-        verify(
-            &endpoint,
-            &[format!("sha256={}", hex.to_uppercase()).as_bytes()],
-            BODY,
-            0
-        )
-        .is_ok()
-    );
+    assert!(verify(&endpoint, &[format!("sha256={}", hex.to_uppercase()).as_bytes()], BODY, 0).is_ok());
     assert_eq!(verify(&endpoint, &[], BODY, 0), Err(Refused::MissingHeader));
 }
 
@@ -85,72 +67,36 @@ fn a_repeated_header_counts_once_and_two_values_are_refused() {
     let (good, other) = (good.as_bytes(), other.as_bytes());
     assert!(verify(&endpoint, &[good, good], BODY, 0).is_ok());
     for values in [[good, other], [other, good], [good, b""]] {
-        assert_eq!(
-            verify(&endpoint, &values, BODY, 0),
-            Err(Refused::ConflictingHeaders)
-        );
+        assert_eq!(verify(&endpoint, &values, BODY, 0), Err(Refused::ConflictingHeaders));
     }
-    assert_eq!(
-        verify(&endpoint, &[good, good, other], BODY, 0),
-        Err(Refused::ConflictingHeaders)
-    );
+    assert_eq!(verify(&endpoint, &[good, good, other], BODY, 0), Err(Refused::ConflictingHeaders));
 }
 
 #[test]
 fn a_rotation_accepts_both_secrets_until_the_old_ones_end() {
-    let entries = || {
-        vec![
-            entry("old", "old-secret-old-secret", Some(100)),
-            entry("new", SECRET, None),
-        ]
-    };
-    let endpoint = build(
-        Dialect::MobileApiConnect,
-        Authentication::HmacBody(HmacBody::default()),
-        entries(),
-    );
+    let entries = || vec![entry("old", "old-secret-old-secret", Some(100)), entry("new", SECRET, None)];
+    let endpoint = build(Dialect::MobileApiConnect, Authentication::HmacBody(HmacBody::default()), entries());
     let (old, new) = (signature("old-secret-old-secret", BODY), signature(SECRET, BODY));
     assert_eq!(verify(&endpoint, &[old.as_bytes()], BODY, 100), Ok("old".into()));
-    assert_eq!(
-        verify(&endpoint, &[old.as_bytes()], BODY, 101),
-        Err(Refused::ExpiredSecret)
-    );
+    assert_eq!(verify(&endpoint, &[old.as_bytes()], BODY, 101), Err(Refused::ExpiredSecret));
     assert_eq!(verify(&endpoint, &[new.as_bytes()], BODY, 101), Ok("new".into()));
 }
 
 #[test]
 fn a_path_secret_is_matched_whole_and_ends_too() {
-    let secrets = vec![
-        entry("old", "old_path-secret-000000", Some(100)),
-        entry("new", PATH_SECRET, None),
-    ];
+    let secrets = vec![entry("old", "old_path-secret-000000", Some(100)), entry("new", PATH_SECRET, None)];
     let endpoint = build(Dialect::Connexus, Authentication::PathSecret {}, secrets);
     let none = headers(&[]);
     let given = |path_secret, now| {
-        let request = Request {
-            headers: &none,
-            path_secret,
-            body: BODY,
-        };
-        endpoint
-            .verify(&request, at(now))
-            .map(|verified| verified.secret_id().to_owned())
+        let request = Request { headers: &none, path_secret, body: BODY };
+        endpoint.verify(&request, at(now)).map(|verified| verified.secret_id().to_owned())
     };
     assert_eq!(given(Some("old_path-secret-000000"), 100), Ok("old".into()));
-    assert_eq!(
-        given(Some("old_path-secret-000000"), 101),
-        Err(Refused::ExpiredPathSecret)
-    );
+    assert_eq!(given(Some("old_path-secret-000000"), 101), Err(Refused::ExpiredPathSecret));
     assert_eq!(given(Some(PATH_SECRET), 101), Ok("new".into()));
     assert_eq!(given(None, 0), Err(Refused::MissingPathSecret));
     let longer = format!("{PATH_SECRET}0");
-    for wrong in [
-        "",
-        "old",
-        &PATH_SECRET[1..],
-        &PATH_SECRET[..PATH_SECRET.len() - 1],
-        &longer,
-    ] {
+    for wrong in ["", "old", &PATH_SECRET[1..], &PATH_SECRET[..PATH_SECRET.len() - 1], &longer] {
         assert_eq!(given(Some(wrong), 0), Err(Refused::WrongPathSecret), "{wrong}");
     }
 }
@@ -160,20 +106,12 @@ fn what_concerns_the_path_is_answered_like_an_unknown_endpoint() {
     let endpoint = signed(Dialect::MobileApiConnect);
     let value = signature(SECRET, BODY);
     let headers = headers(&[value.as_bytes()]);
-    let request = Request {
-        headers: &headers,
-        path_secret: Some(SECRET),
-        body: BODY,
-    };
+    let request = Request { headers: &headers, path_secret: Some(SECRET), body: BODY };
     let refused = endpoint.verify(&request, at(0)).unwrap_err();
     assert_eq!(refused, Refused::UnexpectedPathSecret);
     for refused in Refused::ALL {
         let on_path = refused.as_str().contains("path_secret");
-        let expected = if on_path {
-            AnswerClass::NotFound
-        } else {
-            AnswerClass::Unauthorized
-        };
+        let expected = if on_path { AnswerClass::NotFound } else { AnswerClass::Unauthorized };
         assert_eq!(refused.answer_class(), expected, "{refused}");
     }
 }
@@ -183,22 +121,10 @@ fn what_prints_shows_neither_secret_nor_text_nor_number() {
     let value = signature(SECRET, BODY);
     let headers = headers(&[value.as_bytes()]);
     let endpoint = signed(Dialect::MobileApiConnect);
-    let verified = endpoint
-        .verify(
-            &Request {
-                headers: &headers,
-                path_secret: None,
-                body: BODY,
-            },
-            at(0),
-        )
-        .unwrap();
+    let verified =
+        endpoint.verify(&Request { headers: &headers, path_secret: None, body: BODY }, at(0)).unwrap();
     let path_endpoint = unsigned(Dialect::MobileApiConnect);
-    let request = Request {
-        headers: &headers,
-        path_secret: Some(PATH_SECRET),
-        body: BODY,
-    };
+    let request = Request { headers: &headers, path_secret: Some(PATH_SECRET), body: BODY };
     let path_verified = path_endpoint.verify(&request, at(0)).unwrap();
     let shown = format!(
         "{endpoint:?} {verified:?} {:?} {path_endpoint:?} {path_verified:?} {:?}",

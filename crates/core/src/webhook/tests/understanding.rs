@@ -14,15 +14,8 @@ fn understand_at(endpoint: &Endpoint, body: &[u8], received: i64) -> Understood 
     let value = signature(SECRET, body);
     let headers = headers(&[value.as_bytes()]);
     let path_secret = (!endpoint.signs_body()).then_some(PATH_SECRET);
-    let request = Request {
-        headers: &headers,
-        path_secret,
-        body,
-    };
-    endpoint
-        .verify(&request, at(received))
-        .unwrap()
-        .understand(at(received))
+    let request = Request { headers: &headers, path_secret, body };
+    endpoint.verify(&request, at(received)).unwrap().understand(at(received))
 }
 
 fn understand(endpoint: &Endpoint, body: &str) -> Understood {
@@ -59,37 +52,23 @@ const MO: &str = r#"{"type":"mo","messageId":"MO456","from":"+6421234567","to":"
 #[test]
 fn a_connexus_reply_is_read() {
     let event = event(&unsigned(Dialect::Connexus), MO);
-    assert_eq!(
-        (event.endpoint.as_str(), event.tenant.as_str()),
-        ("hook", "default")
-    );
+    assert_eq!((event.endpoint.as_str(), event.tenant.as_str()), ("hook", "default"));
     assert_eq!((event.received_at_ms, event.conflict), (1_800_000_000_000, false));
-    let Content::Reply(reply) = event.content else {
-        panic!("a reply")
-    };
+    let Content::Reply(reply) = event.content else { panic!("a reply") };
     assert_eq!(reply.message_id.as_deref(), Some("MO456"));
     assert_eq!(
         (reply.from.as_str(), reply.to.as_str(), reply.text.as_str()),
         ("+6421234567", "552", "Reply")
     );
-    assert_eq!(
-        (reply.sent_at_ms, reply.reference, reply.extra.len()),
-        (Some(1_234_567_890_000), None, 0)
-    );
+    assert_eq!((reply.sent_at_ms, reply.reference, reply.extra.len()), (Some(1_234_567_890_000), None, 0));
 }
 
 #[test]
 fn a_connexus_delivery_report_is_read_and_what_is_unknown_is_kept() {
     let body = r#"{"type":"dlr","messageId":"MSG123","status":"DELIVRD","statusCode":1,"timestamp":1234567890,"network":{"b":1,"a":2},"details":"x"}"#;
     let report = report(body);
-    assert_eq!(
-        (report.gateway.as_str(), report.message_id.as_str()),
-        ("connexus", "MSG123")
-    );
-    assert_eq!(
-        (report.status, report.status_code),
-        (DeliveryStatus::Delivered, Some(1))
-    );
+    assert_eq!((report.gateway.as_str(), report.message_id.as_str()), ("connexus", "MSG123"));
+    assert_eq!((report.status, report.status_code), (DeliveryStatus::Delivered, Some(1)));
     assert_eq!(report.status_word.as_deref(), Some("DELIVRD"));
     assert_eq!(report.reported_at_ms, Some(1_234_567_890_000));
     let extra = serde_json::to_string(&report.extra).unwrap();
@@ -101,19 +80,12 @@ fn a_mobile_api_connect_reply_is_read() {
     let body = r#"{"event":"message.received","from":"919876543210","to":"911234500000","text":"balance","ref":"r-1",
         "receivedAt":"2026-06-12T14:32:00.000Z","deviceId":"dev_1","tenantId":"ten_1","tenantName":"Acme Corp","matchedRuleId":null}"#;
     let endpoint = signed(Dialect::MobileApiConnect);
-    let Understood::Event { event, identity, .. } = understand(&endpoint, body) else {
-        panic!("an event")
-    };
+    let Understood::Event { event, identity, .. } = understand(&endpoint, body) else { panic!("an event") };
     assert_eq!(identity, Identity::of_body("hook", body.as_bytes()));
     assert_eq!(event.id, EventId::of(&identity));
-    let Content::Reply(reply) = event.content else {
-        panic!("a reply")
-    };
+    let Content::Reply(reply) = event.content else { panic!("a reply") };
     assert_eq!((reply.message_id, reply.from.as_str()), (None, "+919876543210"));
-    assert_eq!(
-        (reply.text.as_str(), reply.reference.as_deref()),
-        ("balance", Some("r-1"))
-    );
+    assert_eq!((reply.text.as_str(), reply.reference.as_deref()), ("balance", Some("r-1")));
     assert_eq!(reply.sent_at_ms, Some(1_781_274_720_000));
     assert_eq!(reply.extra["tenantName"], "Acme Corp");
     assert_eq!(reply.extra["deviceId"], "dev_1");
@@ -122,18 +94,12 @@ fn a_mobile_api_connect_reply_is_read() {
 #[test]
 fn a_mobile_api_connect_message_id_is_used_where_there_is_one() {
     let endpoint = signed(Dialect::MobileApiConnect);
-    for (field, expected) in [
-        (r#""messageId":"m1""#, "m1"),
-        (r#""id":7"#, "7"),
-        (r#""id":"delivery-1","messageId":"m1""#, "m1"),
-    ] {
+    for (field, expected) in
+        [(r#""messageId":"m1""#, "m1"), (r#""id":7"#, "7"), (r#""id":"delivery-1","messageId":"m1""#, "m1")]
+    {
         let body =
             format!(r#"{{"event":"message.received","from":"1","to":"2","text":"","ref":null,{field}}}"#);
-        assert_eq!(
-            reply(&endpoint, &body).message_id.as_deref(),
-            Some(expected),
-            "{field}"
-        );
+        assert_eq!(reply(&endpoint, &body).message_id.as_deref(), Some(expected), "{field}");
     }
 }
 
@@ -151,10 +117,7 @@ fn one_event_has_one_name_however_it_is_spelt() {
     ] {
         assert_eq!(event_id(&MO.replace(from, to)), mo, "{to}");
     }
-    assert_eq!(
-        event_id(&MO.replace("\"MO456\"", "456")),
-        event_id(&MO.replace("MO456", "456"))
-    );
+    assert_eq!(event_id(&MO.replace("\"MO456\"", "456")), event_id(&MO.replace("MO456", "456")));
     for (from, to) in [("MO456", "MO457"), ("1234567890", "1234567891")] {
         assert_ne!(event_id(&MO.replace(from, to)), mo, "{to}");
     }
@@ -175,30 +138,17 @@ fn the_content_digest_tells_a_repeat_from_a_conflict() {
 
 #[test]
 fn reports_are_told_apart_by_code_or_else_by_word() {
-    let id = |status: &str| {
-        event_id(&format!(
-            r#"{{"type":"dlr","messageId":"M","timestamp":1,{status}}}"#
-        ))
-    };
-    assert_ne!(
-        id(r#""status":"ACCEPTD","statusCode":8"#),
-        id(r#""status":"DELIVRD","statusCode":1"#)
-    );
+    let id = |status: &str| event_id(&format!(r#"{{"type":"dlr","messageId":"M","timestamp":1,{status}}}"#));
+    assert_ne!(id(r#""status":"ACCEPTD","statusCode":8"#), id(r#""status":"DELIVRD","statusCode":1"#));
     assert_ne!(id(r#""status":"ACCEPTD""#), id(r#""status":"DELIVRD""#));
-    assert_eq!(
-        id(r#""status":"DELIVRD","statusCode":1"#),
-        id(r#""status":"DELIVRD","statusCode":"1""#)
-    );
+    assert_eq!(id(r#""status":"DELIVRD","statusCode":1"#), id(r#""status":"DELIVRD","statusCode":"1""#));
     assert_eq!(id(r#""status":"DELIVRD""#), id(r#""status":"delivrd""#));
 }
 
 #[test]
 fn a_reply_without_message_id_is_named_by_its_body() {
     let body = r#"{"type":"mo","from":"6421234567","to":"552","body":"STOP"}"#;
-    assert_eq!(
-        event_id(body),
-        EventId::of(&Identity::of_body("hook", body.as_bytes()))
-    );
+    assert_eq!(event_id(body), EventId::of(&Identity::of_body("hook", body.as_bytes())));
     assert_ne!(event_id(body), event_id(&body.replace(':', ": ")));
 }
 
@@ -212,11 +162,7 @@ fn a_sender_that_is_no_number_is_kept_as_text() {
         ("WebSMS", "WebSMS"),
         ("552", "552"),
     ] {
-        assert_eq!(
-            reply(&endpoint, &MO.replace("+6421234567", from)).from,
-            expected,
-            "{from}"
-        );
+        assert_eq!(reply(&endpoint, &MO.replace("+6421234567", from)).from, expected, "{from}");
     }
 }
 
@@ -224,10 +170,7 @@ fn a_sender_that_is_no_number_is_kept_as_text() {
 fn a_timestamp_that_is_no_time_is_kept() {
     let body = MO.replace("1234567890", "\"yesterday\"");
     let reply = reply(&unsigned(Dialect::Connexus), &body);
-    assert_eq!(
-        (reply.sent_at_ms, &reply.extra["timestamp"]),
-        (None, &"yesterday".into())
-    );
+    assert_eq!((reply.sent_at_ms, &reply.extra["timestamp"]), (None, &"yesterday".into()));
     assert_ne!(event_id(&body), event_id(&body.replace("yesterday", "today")));
 }
 
@@ -263,16 +206,10 @@ fn everything_else_that_is_not_understood_is_quarantined_on_both() {
     let long = "x".repeat(129);
     let text = "x".repeat(16 * 1024 + 1);
     let cases = [
-        (
-            r#"{"type":"optin","messageId":"X1","timestamp":1}"#.to_owned(),
-            UnknownType,
-        ),
+        (r#"{"type":"optin","messageId":"X1","timestamp":1}"#.to_owned(), UnknownType),
         (r#"{"type":5}"#.to_owned(), UnknownType),
         (replaced(r#""from":"+6421234567","#, ""), MissingField("from")),
-        (
-            replaced(r#""from":"+6421234567""#, r#""from":"""#),
-            MissingField("from"),
-        ),
+        (replaced(r#""from":"+6421234567""#, r#""from":"""#), MissingField("from")),
         (replaced(r#""to":"552","#, ""), MissingField("to")),
         (replaced(r#""body":"Reply","#, ""), MissingField("body")),
         (replaced(r#""Reply""#, "null"), MissingField("body")),
@@ -283,37 +220,20 @@ fn everything_else_that_is_not_understood_is_quarantined_on_both() {
         (replaced("1234567890", "[]"), MalformedField("timestamp")),
         (replaced("MO456", &long), OverlongField("messageId")),
         (replaced("Reply", &text), OverlongField("body")),
-        (
-            r#"{"type":"dlr","status":"DELIVRD"}"#.to_owned(),
-            MissingField("messageId"),
-        ),
-        (
-            r#"{"type":"dlr","messageId":"","status":"DELIVRD"}"#.to_owned(),
-            MissingField("messageId"),
-        ),
-        (
-            r#"{"type":"dlr","messageId":"M"}"#.to_owned(),
-            MissingField("status"),
-        ),
-        (
-            r#"{"type":"dlr","messageId":"M","statusCode":"one"}"#.to_owned(),
-            MalformedField("statusCode"),
-        ),
+        (r#"{"type":"dlr","status":"DELIVRD"}"#.to_owned(), MissingField("messageId")),
+        (r#"{"type":"dlr","messageId":"","status":"DELIVRD"}"#.to_owned(), MissingField("messageId")),
+        (r#"{"type":"dlr","messageId":"M"}"#.to_owned(), MissingField("status")),
+        (r#"{"type":"dlr","messageId":"M","statusCode":"one"}"#.to_owned(), MalformedField("statusCode")),
     ];
     for endpoint in [signed(Dialect::Connexus), unsigned(Dialect::Connexus)] {
         for (body, expected) in &cases {
-            let Understood::Quarantine { reason, .. } = understand(&endpoint, body) else {
-                panic!("{body}")
-            };
+            let Understood::Quarantine { reason, .. } = understand(&endpoint, body) else { panic!("{body}") };
             assert_eq!(reason, *expected, "{body}");
         }
         for (body, label) in [
             (&b"{\"type\":\"mo\""[..], "malformed_json"),
             (b"{\"type\":\"\xff\"}", "not_utf8"),
-            (
-                b"{\"type\":\"mo\",\"messageId\":99999999999999999999}",
-                "number_out_of_range",
-            ),
+            (b"{\"type\":\"mo\",\"messageId\":99999999999999999999}", "number_out_of_range"),
         ] {
             let Understood::Quarantine { reason, .. } = understand_at(&endpoint, body, 0) else {
                 panic!("{label}")

@@ -15,44 +15,24 @@ const FILE: &str = include_str!("../../../tests/vectors/signatures.json");
 fn vectors(scheme: &str) -> Vec<Value> {
     let file: Value = serde_json::from_str(FILE).unwrap();
     let vectors = file["vectors"].as_array().unwrap();
-    vectors
-        .iter()
-        .filter(|vector| vector["scheme"] == scheme)
-        .cloned()
-        .collect()
+    vectors.iter().filter(|vector| vector["scheme"] == scheme).cloned().collect()
 }
 
 fn endpoint(vector: &Value, prefix: &str, key_encoding: KeyEncoding) -> Endpoint {
     let header = HeaderName::from_static("x-signature");
-    let scheme = Authentication::HmacBody(HmacBody {
-        header,
-        prefix: prefix.into(),
-        key_encoding,
-    });
-    build(
-        Dialect::Connexus,
-        scheme,
-        vec![entry("a", vector["secret"].as_str().unwrap(), None)],
-    )
+    let scheme = Authentication::HmacBody(HmacBody { header, prefix: prefix.into(), key_encoding });
+    build(Dialect::Connexus, scheme, vec![entry("a", vector["secret"].as_str().unwrap(), None)])
 }
 
 fn outcome(vector: &Value, endpoint: &Endpoint) -> Result<Understood, Refused> {
-    let body = BASE64
-        .decode(vector["body_b64"].as_str().unwrap().as_bytes())
-        .unwrap();
+    let body = BASE64.decode(vector["body_b64"].as_str().unwrap().as_bytes()).unwrap();
     let mut headers = HeaderMap::new();
     for (name, value) in vector["headers"].as_object().unwrap() {
         let value = HeaderValue::from_str(value.as_str().unwrap()).unwrap();
         headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
     }
-    let request = Request {
-        headers: &headers,
-        path_secret: None,
-        body: &body,
-    };
-    endpoint
-        .verify(&request, at(1_234_567_890))
-        .map(|verified| verified.understand(at(1_234_567_890)))
+    let request = Request { headers: &headers, path_secret: None, body: &body };
+    endpoint.verify(&request, at(1_234_567_890)).map(|verified| verified.understand(at(1_234_567_890)))
 }
 
 #[test]
@@ -66,9 +46,7 @@ fn every_hmac_body_vector_is_answered_as_it_says() {
         match vector["expect"].as_str().unwrap() {
             "accept" => assert!(plain.is_ok(), "{id}"),
             "accept_signature_then_reject:empty_body" => {
-                let Ok(Understood::Quarantine { reason, .. }) = plain else {
-                    panic!("{id}")
-                };
+                let Ok(Understood::Quarantine { reason, .. }) = plain else { panic!("{id}") };
                 assert_eq!(reason, NotUnderstood::EmptyBody, "{id}");
             }
             "accept_only_if_prefix_configured" => {
@@ -107,13 +85,8 @@ fn what_the_signed_vectors_say_is_understood() {
     assert_eq!(event_id("mm-01-mo"), event_id("mm-04-crlf"));
     assert_ne!(event_id("mm-01-mo"), event_id("mm-05-macrons-utf8"));
     assert_ne!(event_id("mm-02-dlr"), event_id("mm-20-same-id-other-status"));
-    for (id, label) in [
-        ("mm-08-duplicate-keys", "duplicate_key"),
-        ("mm-22-unknown-type", "unknown_type"),
-    ] {
-        let Understood::Quarantine { reason, .. } = understood(id) else {
-            panic!("{id}")
-        };
+    for (id, label) in [("mm-08-duplicate-keys", "duplicate_key"), ("mm-22-unknown-type", "unknown_type")] {
+        let Understood::Quarantine { reason, .. } = understood(id) else { panic!("{id}") };
         assert_eq!(reason.as_str(), label, "{id}");
     }
 }
