@@ -19,20 +19,14 @@ use crate::{
 pub(crate) async fn run(options: DevOptions) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown_signal();
     let listener = http::bind(options.bind).await?;
-    let binds = Binds {
-        sandbox: options.sandbox_bind,
-        ingest: options.ingest_bind,
-    };
+    let binds = Binds { sandbox: options.sandbox_bind, ingest: options.ingest_bind };
     let local = Local::start(Arc::new(MemoryStore::new()), binds, shutdown.clone()).await?;
     http::announce(&listener)?;
     output::line(&format!(
         "sandbox       http://{}  (plays both gateways; /sandbox/… controls it)",
         local.sandbox.addr()
     ))?;
-    output::line(&format!(
-        "ingest        http://{}  (receives their webhooks)",
-        local.ingest
-    ))?;
+    output::line(&format!("ingest        http://{}  (receives their webhooks)", local.ingest))?;
     output::line("Everything is in memory. Open the first address; Ctrl-C stops it.")?;
     let page = page::router(&local, shutdown.clone())?;
     let served = http::serve(listener, page, Limits::default(), shutdown.clone()).await;

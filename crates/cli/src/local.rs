@@ -69,21 +69,15 @@ impl Local {
             mac_secret: signing_secret.clone(),
             ..SandboxSettings::default()
         };
-        let sandbox = sandbox::start(credentials.clone(), shutdown.clone())
-            .await
-            .context("the sandbox")?;
+        let sandbox = sandbox::start(credentials.clone(), shutdown.clone()).await.context("the sandbox")?;
 
         let fingerprint_key = FingerprintKey::new(&random_bytes()?)?;
         let peppers = Peppers::new(vec![Pepper::new("local", &random_bytes()?)?])?;
         let tokens = Arc::clone(&store) as Arc<dyn TokenStore>;
         let secret = SecretString::from(credentials.client_secret);
         let settings = ConnexusSettings::new(sandbox.connexus_base_url(), credentials.client_id, secret);
-        let gateway: Arc<dyn Gateway> = Arc::new(Connexus::new(
-            settings,
-            tokens,
-            peppers.clone(),
-            &fingerprint_key,
-        )?);
+        let gateway: Arc<dyn Gateway> =
+            Arc::new(Connexus::new(settings, tokens, peppers.clone(), &fingerprint_key)?);
         let settings = OtpSettings {
             tenant: TENANT.into(),
             policy: Policy::default(),
@@ -100,19 +94,11 @@ impl Local {
         let worker = worker(&store, consent.clone(), feed.clone());
         tasks.spawn(worker.run(shutdown.clone()));
         let endpoints = endpoints(&path_secret, &signing_secret)?;
-        let ingest = Ingest::new(
-            endpoints,
-            Arc::clone(&store) as Arc<dyn EventStore>,
-            IngestOptions::default(),
-        );
+        let ingest =
+            Ingest::new(endpoints, Arc::clone(&store) as Arc<dyn EventStore>, IngestOptions::default());
         let listener = http::bind(binds.ingest).await?;
         let ingest_addr = listener.local_addr()?;
-        let served = http::serve(
-            listener,
-            router(Arc::new(ingest)),
-            Limits::default(),
-            shutdown.clone(),
-        );
+        let served = http::serve(listener, router(Arc::new(ingest)), Limits::default(), shutdown.clone());
         tasks.spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "the ingest stopped");
@@ -153,11 +139,7 @@ fn worker(store: &Arc<dyn Store>, consent: ConsentLedger, feed: Feed) -> Worker 
         Box::new(MergeDeliveryReports::new(deliveries)),
         Box::new(feed),
     ];
-    Worker::new(
-        Arc::clone(store) as Arc<dyn EventStore>,
-        handlers,
-        WorkerOptions::default(),
-    )
+    Worker::new(Arc::clone(store) as Arc<dyn EventStore>, handlers, WorkerOptions::default())
 }
 
 fn endpoints(path_secret: &str, signing_secret: &str) -> anyhow::Result<[Endpoint; 2]> {
@@ -168,20 +150,11 @@ fn endpoints(path_secret: &str, signing_secret: &str) -> anyhow::Result<[Endpoin
             tenant: TENANT.into(),
             dialect,
             authentication,
-            secrets: vec![SecretEntry {
-                id: "local".into(),
-                value,
-                not_after: None,
-            }],
+            secrets: vec![SecretEntry { id: "local".into(), value, not_after: None }],
         })
     };
     Ok([
-        endpoint(
-            "websms",
-            Dialect::Connexus,
-            Authentication::PathSecret {},
-            path_secret,
-        )?,
+        endpoint("websms", Dialect::Connexus, Authentication::PathSecret {}, path_secret)?,
         endpoint(
             "mac",
             Dialect::MobileApiConnect,
@@ -193,9 +166,7 @@ fn endpoints(path_secret: &str, signing_secret: &str) -> anyhow::Result<[Endpoin
 
 fn random_bytes() -> anyhow::Result<[u8; 32]> {
     let mut bytes = [0; 32];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .context("the operating system gave no random bytes")?;
+    SysRng.try_fill_bytes(&mut bytes).context("the operating system gave no random bytes")?;
     Ok(bytes)
 }
 

@@ -24,17 +24,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments {
-        common,
-        json,
-        command,
-    } = arguments;
+    let Arguments { common, json, command } = arguments;
     // A person at a terminal wants the answer; the servers of `dev` speak up when something is wrong.
-    let default_filter = if matches!(command, Command::Dev(_)) {
-        "warn"
-    } else {
-        "error"
-    };
+    let default_filter = if matches!(command, Command::Dev(_)) { "warn" } else { "error" };
     telemetry::init(LogFormat::from_env()?, default_filter)?;
     match command {
         Command::Tour(options) => tour::run(options, json).await,

@@ -11,9 +11,7 @@ pub(crate) fn table<const N: usize>(
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> io::Result<()> {
     let mut table = Table::new();
-    table
-        .load_style(NOTHING)
-        .set_header(headings.map(str::to_uppercase));
+    table.load_style(NOTHING).set_header(headings.map(str::to_uppercase));
     for row in rows {
         table.add_row(row);
     }
@@ -23,10 +21,8 @@ pub(crate) fn table<const N: usize>(
 /// Prints names and values, or the same as one JSON object.
 pub(crate) fn facts(json: bool, facts: &[(&str, Value)]) -> io::Result<()> {
     if json {
-        let object: serde_json::Map<_, _> = facts
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect();
+        let object: serde_json::Map<_, _> =
+            facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         return line(&Value::Object(object).to_string());
     }
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_null()) {

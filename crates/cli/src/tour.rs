@@ -30,15 +30,7 @@ struct Step {
 pub(crate) async fn run(options: TourOptions, json: bool) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown_signal();
     let any = "127.0.0.1:0".parse()?;
-    let local = Local::start(
-        store(options)?,
-        Binds {
-            sandbox: any,
-            ingest: any,
-        },
-        shutdown.clone(),
-    )
-    .await?;
+    let local = Local::start(store(options)?, Binds { sandbox: any, ingest: any }, shutdown.clone()).await?;
     if !json {
         output::line(&format!(
             "sandbox on http://{}, ingest on http://{}\n",
@@ -48,16 +40,10 @@ pub(crate) async fn run(options: TourOptions, json: bool) -> anyhow::Result<Exit
     }
     let told = shutdown.run_until_cancelled(steps::walk(&local)).await;
     local.stop().await;
-    let Some(steps) = told else {
-        anyhow::bail!("interrupted")
-    };
+    let Some(steps) = told else { anyhow::bail!("interrupted") };
     let held = steps.iter().all(|step| step.held.is_ok());
     print(&steps, held, json)?;
-    Ok(if held {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(exit::REFUSED)
-    })
+    Ok(if held { ExitCode::SUCCESS } else { ExitCode::from(exit::REFUSED) })
 }
 
 fn store(options: TourOptions) -> anyhow::Result<Arc<dyn Store>> {
@@ -84,11 +70,7 @@ fn print(steps: &[Step], held: bool, json: bool) -> std::io::Result<()> {
         return output::line(&json!({ "held": held, "steps": steps }).to_string());
     }
     let rows = steps.iter().map(|step| {
-        [
-            step.what.to_owned(),
-            if step.held.is_ok() { "held" } else { "BROKEN" }.to_owned(),
-            told(step),
-        ]
+        [step.what.to_owned(), if step.held.is_ok() { "held" } else { "BROKEN" }.to_owned(), told(step)]
     });
     output::table(["step", "", "what was seen"], rows)?;
     let broken = steps.iter().filter(|step| step.held.is_err()).count();

@@ -34,12 +34,7 @@ pub(crate) fn read() -> Start {
         }
         Err(error) => {
             let text = error.to_string();
-            refused(
-                text.lines()
-                    .next()
-                    .unwrap_or_default()
-                    .trim_start_matches("error: "),
-            )
+            refused(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
         }
     }
 }
@@ -73,20 +68,10 @@ struct Args {
     )]
     api_key: String,
     /// Where Connexus replies and delivery reports go; may repeat (comma-separated in the environment)
-    #[arg(
-        long,
-        env = "TEXTPROOF_SANDBOX_CONNEXUS_WEBHOOK",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "TEXTPROOF_SANDBOX_CONNEXUS_WEBHOOK", hide_env_values = true, value_delimiter = ',')]
     connexus_webhook: Vec<String>,
     /// Where Mobile API Connect replies go; may repeat (comma-separated in the environment)
-    #[arg(
-        long,
-        env = "TEXTPROOF_SANDBOX_MAC_WEBHOOK",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "TEXTPROOF_SANDBOX_MAC_WEBHOOK", hide_env_values = true, value_delimiter = ',')]
     mac_webhook: Vec<String>,
     /// Key of the X-MAC-Signature of those replies
     #[arg(
@@ -100,11 +85,7 @@ struct Args {
     #[arg(long, env = "TEXTPROOF_SANDBOX_RETRY_DELAYS", default_value = "1s,5s,25s")]
     retry_delays: String,
     /// How long issued tokens live, in seconds
-    #[arg(
-        long,
-        env = "TEXTPROOF_SANDBOX_TOKEN_LIFETIME_SECONDS",
-        default_value_t = 86_400
-    )]
+    #[arg(long, env = "TEXTPROOF_SANDBOX_TOKEN_LIFETIME_SECONDS", default_value_t = 86_400)]
     token_lifetime_seconds: u64,
 }
 
@@ -129,10 +110,7 @@ impl Args {
 
 /// An environment variable that is set but empty gives one empty address: none was meant.
 fn given(urls: Vec<String>) -> Vec<String> {
-    urls.into_iter()
-        .map(|url| url.trim().to_owned())
-        .filter(|url| !url.is_empty())
-        .collect()
+    urls.into_iter().map(|url| url.trim().to_owned()).filter(|url| !url.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -152,13 +130,7 @@ mod tests {
 
     #[test]
     fn webhooks_may_repeat() {
-        let args = [
-            "sandbox",
-            "--mac-webhook",
-            "http://a/1",
-            "--mac-webhook",
-            "http://b/2",
-        ];
+        let args = ["sandbox", "--mac-webhook", "http://a/1", "--mac-webhook", "http://b/2"];
         let settings = Args::try_parse_from(args).unwrap().settings().unwrap();
         assert_eq!(settings.mac_webhooks, ["http://a/1", "http://b/2"]);
         Args::command().debug_assert();

@@ -45,17 +45,10 @@ async fn wrong_method() -> Response {
 
 /// Lets through who holds a token that was issued here and has not ended.
 fn authorize(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
-    let token = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(bearer);
+    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
     match token {
         Some(token) if world.tokens().good(token, Instant::now()) => Ok(()),
-        _ => Err(Refusal::new(
-            StatusCode::UNAUTHORIZED,
-            "invalid_token",
-            "Invalid or expired token",
-        )),
+        _ => Err(Refusal::new(StatusCode::UNAUTHORIZED, "invalid_token", "Invalid or expired token")),
     }
 }
 

@@ -20,10 +20,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
     Router::new()
         .route("/sandbox/messages", get(messages))
         .route("/sandbox/reply", post(reply::fire))
-        .route(
-            "/sandbox/faults",
-            get(list_faults).post(add_faults).delete(clear_faults),
-        )
+        .route("/sandbox/faults", get(list_faults).post(add_faults).delete(clear_faults))
         .route("/sandbox/webhooks", post(set_webhooks))
         .route("/sandbox/stats", get(stats))
         .route("/sandbox/reset", post(reset))
@@ -86,10 +83,7 @@ async fn set_webhooks(
     body: Result<Json<Webhooks>, JsonRejection>,
 ) -> Result<Json<Value>, Problem> {
     let webhooks = json_body(body)?;
-    world
-        .courier
-        .set_urls(&webhooks)
-        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    world.courier.set_urls(&webhooks).map_err(|error| Problem::bad_request(error.to_string()))?;
     Ok(Json(json!({"ok": true})))
 }
 

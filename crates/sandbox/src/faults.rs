@@ -65,10 +65,7 @@ pub enum Target {
 }
 
 /// What goes wrong; the table of this module says how.
-#[expect(
-    missing_docs,
-    reason = "the module's table describes each kind by its name on the wire"
-)]
+#[expect(missing_docs, reason = "the module's table describes each kind by its name on the wire")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -164,21 +161,13 @@ impl Fault {
 
     /// A fault that could never strike, or not as written, is refused when it is posted.
     fn check(&self) -> Result<(), String> {
-        let statuses = if self.kind == Kind::ServerError {
-            500..=599
-        } else {
-            200..=599
-        };
+        let statuses = if self.kind == Kind::ServerError { 500..=599 } else { 200..=599 };
         if self.times == Some(0) {
             Err("times must be at least 1, or null for ever".into())
         } else if self.delay_ms.is_some_and(|ms| ms > MAX_DELAY_MS) {
             Err(format!("delay_ms is at most {MAX_DELAY_MS}"))
         } else if self.status.is_some_and(|status| !statuses.contains(&status)) {
-            Err(format!(
-                "status must be from {} to {}",
-                statuses.start(),
-                statuses.end()
-            ))
+            Err(format!("status must be from {} to {}", statuses.start(), statuses.end()))
         } else if self.expires_in_seconds == Some(0) {
             Err("expires_in_seconds must be at least 1".into())
         } else if !self.can_strike() {

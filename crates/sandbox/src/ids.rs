@@ -6,10 +6,7 @@ use rand::RngExt;
 /// `MSG…`, `MO…` or nothing before twelve digits: random, so that two runs of the sandbox
 /// do not repeat an id while somebody still remembers the first.
 pub(crate) fn numbered(prefix: &str) -> String {
-    format!(
-        "{prefix}{}",
-        rand::rng().random_range(100_000_000_000_u64..1_000_000_000_000)
-    )
+    format!("{prefix}{}", rand::rng().random_range(100_000_000_000_u64..1_000_000_000_000))
 }
 
 /// `wst_…`, `msg_…`: 192 random bits.

@@ -69,9 +69,7 @@ fn authorize(world: &World, headers: &HeaderMap) -> Result<(), &'static str> {
 }
 
 fn accept(world: &Arc<World>, message: Message) -> Response {
-    let fault = world
-        .acceptance_fault(Gateway::MobileApiConnect, Target::Messages)
-        .map(|fault| fault.kind);
+    let fault = world.acceptance_fault(Gateway::MobileApiConnect, Target::Messages).map(|fault| fault.kind);
     let (message_id, created_at) = (ids::opaque("msg_"), world::now());
     world.stats().sends.mobile_api_connect.messages += 1;
     world.deliver(Text {
@@ -94,11 +92,7 @@ fn accept(world: &Arc<World>, message: Message) -> Response {
 }
 
 fn invalid(status: StatusCode, issues: &[Value]) -> Response {
-    (
-        status,
-        Json(json!({"error": "validation_error", "issues": issues})),
-    )
-        .into_response()
+    (status, Json(json!({"error": "validation_error", "issues": issues}))).into_response()
 }
 
 async fn error(status: StatusCode, error: &'static str) -> Response {

@@ -77,11 +77,7 @@ impl Phone {
             }
             self.numbers.push_back(number.clone());
         }
-        push_bounded(
-            self.inboxes.entry(number).or_default(),
-            text,
-            MAX_TEXTS_PER_NUMBER,
-        );
+        push_bounded(self.inboxes.entry(number).or_default(), text, MAX_TEXTS_PER_NUMBER);
         push_bounded(&mut self.recent, text, MAX_RECENT);
     }
 
@@ -150,10 +146,7 @@ mod tests {
         for number in 0..MAX_NUMBERS {
             phone.receive(&text(&format!("+1{number}"), number));
         }
-        assert!(
-            phone.texts(Some("+6421")).is_empty(),
-            "the oldest number made room"
-        );
+        assert!(phone.texts(Some("+6421")).is_empty(), "the oldest number made room");
         assert_eq!(phone.inboxes.len(), MAX_NUMBERS);
         assert_eq!(phone.texts(None).len(), MAX_RECENT);
     }

@@ -25,9 +25,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// `InvalidInput` when a setting cannot be used (nothing is bound then), else why the address cannot be bound
 /// or the webhook client cannot be built.
 pub async fn start(settings: Settings, shutdown: CancellationToken) -> io::Result<Sandbox> {
-    settings
-        .check()
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    settings.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     // The webhook client needs a provider; that somebody installed one before is just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let bind = settings.bind;
@@ -97,9 +95,8 @@ impl Sandbox {
 async fn serve(listener: TcpListener, world: Arc<World>) {
     let shutdown = world.shutdown.clone();
     let app = router(Arc::clone(&world));
-    let serving = axum::serve(listener, app)
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned())
-        .into_future();
+    let serving =
+        axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned()).into_future();
     let ended = async {
         if let Err(error) = serving.await {
             tracing::error!(%error, "sandbox.server.failed");

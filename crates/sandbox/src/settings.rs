@@ -69,9 +69,7 @@ impl Settings {
             }
         }
         if self.token_lifetime_seconds == 0 {
-            return Err(SettingsError(
-                "the token lifetime must be at least 1 second".into(),
-            ));
+            return Err(SettingsError("the token lifetime must be at least 1 second".into()));
         }
         if self.webhook_timeout.is_zero() {
             return Err(SettingsError("the webhook timeout must not be zero".into()));
@@ -142,19 +140,11 @@ impl std::error::Error for SettingsError {}
 /// # Errors
 /// Says which entry has no number or no known unit.
 pub fn parse_delays(text: &str) -> Result<Vec<Duration>, SettingsError> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(parse_delay)
-        .collect()
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(parse_delay).collect()
 }
 
 fn parse_delay(text: &str) -> Result<Duration, SettingsError> {
-    let wrong = || {
-        SettingsError(format!(
-            "`{text}` is not a delay: a whole number followed by ms, s or m"
-        ))
-    };
+    let wrong = || SettingsError(format!("`{text}` is not a delay: a whole number followed by ms, s or m"));
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(unit_at);
     let number: u64 = number.parse().map_err(|_| wrong())?;
@@ -174,10 +164,7 @@ pub(crate) fn parse_urls(side: &str, urls: &[String]) -> Result<Vec<Url>, Settin
     }
     let parse = |(index, text): (usize, &String)| match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        _ => Err(SettingsError(format!(
-            "{side} webhook {} is not an http or https address",
-            index + 1
-        ))),
+        _ => Err(SettingsError(format!("{side} webhook {} is not an http or https address", index + 1))),
     };
     urls.iter().enumerate().map(parse).collect()
 }
@@ -188,32 +175,18 @@ mod tests {
 
     #[test]
     fn delays_have_units() {
-        let expected = [
-            Duration::from_secs(1),
-            Duration::from_millis(50),
-            Duration::from_secs(120),
-        ];
+        let expected = [Duration::from_secs(1), Duration::from_millis(50), Duration::from_secs(120)];
         assert_eq!(parse_delays("1s, 50ms,2m").unwrap(), expected);
         assert!(parse_delays("").unwrap().is_empty());
-        for wrong in [
-            "1",
-            "s",
-            "-1s",
-            "1h",
-            "1.5s",
-            "99999999999999999999s",
-            "18446744073709551615m",
-        ] {
+        for wrong in ["1", "s", "-1s", "1h", "1.5s", "99999999999999999999s", "18446744073709551615m"] {
             assert!(parse_delays(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_wrong_webhook_is_named_but_not_shown() {
-        let settings = Settings {
-            connexus_webhooks: vec!["ftp://host/s3cret".into()],
-            ..Settings::default()
-        };
+        let settings =
+            Settings { connexus_webhooks: vec!["ftp://host/s3cret".into()], ..Settings::default() };
         let error = settings.check().unwrap_err().to_string();
         assert!(error.contains("connexus webhook 1"), "{error}");
         assert!(!error.contains("s3cret"), "{error}");
@@ -229,10 +202,7 @@ mod tests {
             ..Settings::default()
         };
         assert!(!format!("{settings:?}").contains("c4nary"));
-        let webhooks = Webhooks {
-            connexus: Some(settings.connexus_webhooks),
-            mobile_api_connect: None,
-        };
+        let webhooks = Webhooks { connexus: Some(settings.connexus_webhooks), mobile_api_connect: None };
         assert!(!format!("{webhooks:?}").contains("c4nary"));
     }
 }

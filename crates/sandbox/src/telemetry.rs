@@ -25,10 +25,7 @@ pub(crate) fn init() -> Result<(), TelemetryError> {
         _ => EnvFilter::new("info"),
     };
     let colours = io::stderr().is_terminal();
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .with_writer(io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(io::stderr);
     match env::var("TEXTPROOF_LOG_FORMAT").as_deref() {
         Ok("json") => logs.json().init(),
         Ok("text" | "") | Err(_) => logs.init(),

@@ -106,17 +106,11 @@ impl Courier {
     /// Resolves when no event is under way any more.
     pub(crate) async fn idle(&self) {
         // The semaphore is never closed: an error cannot happen, and would mean idle anyway.
-        let _ = self
-            .pending
-            .acquire_many(u32::try_from(MAX_PENDING).unwrap_or(u32::MAX))
-            .await;
+        let _ = self.pending.acquire_many(u32::try_from(MAX_PENDING).unwrap_or(u32::MAX)).await;
     }
 
     fn generation(&self) -> CancellationToken {
-        self.generation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.generation.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -135,19 +129,10 @@ pub(crate) fn fire(world: &Arc<World>, mut events: Vec<Event>, plan: WebhookPlan
         events.reverse();
     }
     if plan.duplicate {
-        events = events
-            .into_iter()
-            .flat_map(|event| [event.clone(), event])
-            .collect();
+        events = events.into_iter().flat_map(|event| [event.clone(), event]).collect();
     }
     let generation = world.courier.generation();
-    let chain = Chain {
-        world: Arc::clone(world),
-        generation,
-        late: plan.late,
-        hold,
-        forge: plan.forge,
-    };
+    let chain = Chain { world: Arc::clone(world), generation, late: plan.late, hold, forge: plan.forge };
     match Arc::clone(&world.courier.pending).try_acquire_owned() {
         Ok(permit) => {
             let count = events.len() as u64;

@@ -63,20 +63,13 @@ impl Config {
         path: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let variables: BTreeMap<String, String> = environment
-            .into_iter()
-            .filter(|(_, value)| !value.is_empty())
-            .collect();
+        let variables: BTreeMap<String, String> =
+            environment.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let mut layers = Layers::from_file(path, variables.get(FILE_VARIABLE).map(String::as_str))?;
         variables::apply(&mut layers, &variables)?;
         let masked = mask::table(&layers.table);
         let raw = Raw::from_table(layers.table)?;
-        Ok(Self {
-            raw,
-            origins: layers.origins,
-            file: layers.file,
-            masked,
-        })
+        Ok(Self { raw, origins: layers.origins, file: layers.file, masked })
     }
 
     /// The values that count, defaults included and secrets as `***`, to be shown as JSON.
@@ -105,10 +98,7 @@ impl Config {
     fn missing(&self, section: &str, key: &str) -> ConfigError {
         let variable = schema::variable(section, key);
         let remedy = format!("set it in {} or as {variable}", self.file);
-        ConfigError::Missing {
-            key: schema::path(section, key),
-            remedy,
-        }
+        ConfigError::Missing { key: schema::path(section, key), remedy }
     }
 
     /// The file or variable that a value comes from.

@@ -62,10 +62,7 @@ mod tests {
     #[test]
     fn a_configuration_error_is_known_under_any_context() {
         let error = ConfigError::invalid("otp.ttl_seconds", "textproof.toml", "must be a whole number");
-        let wrapped = Err::<(), _>(error)
-            .context("starting")
-            .context("worker")
-            .unwrap_err();
+        let wrapped = Err::<(), _>(error).context("starting").context("worker").unwrap_err();
         assert_eq!(status(&wrapped), CONFIGURATION);
         assert_eq!(status(&anyhow::anyhow!("no Redis")), FAULT);
     }

@@ -31,10 +31,7 @@ pub struct Check {
 impl Check {
     /// A check from the outcome of asking.
     pub fn new(name: &'static str, outcome: Result<(), impl std::fmt::Display>) -> Self {
-        Self {
-            name,
-            problem: outcome.err().map(|error| error.to_string()),
-        }
+        Self { name, problem: outcome.err().map(|error| error.to_string()) }
     }
 }
 
@@ -85,19 +82,12 @@ where
     R: Fn() -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response> + Send,
 {
-    Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(async move || ready().await))
+    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(async move || ready().await))
 }
 
 /// `Ok` when all have passed.
 async fn ask<F: Future<Output = Vec<Check>>>(checks: &impl Fn() -> F) -> Result<Vec<Check>, Vec<Check>> {
-    let late = |_| {
-        vec![Check {
-            name: "deadline",
-            problem: Some(format!("no answer within {DEADLINE:?}")),
-        }]
-    };
+    let late = |_| vec![Check { name: "deadline", problem: Some(format!("no answer within {DEADLINE:?}")) }];
     let checks = timeout(DEADLINE, checks()).await.unwrap_or_else(late);
     match checks.iter().all(|check| check.problem.is_none()) {
         true => Ok(checks),

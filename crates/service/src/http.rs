@@ -84,9 +84,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let addr = listener.local_addr()?;
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_buf_size(BUFFER_BYTES);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(BUFFER_BYTES);
     let permits = Arc::new(Semaphore::new(limits.max_connections));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -114,10 +112,7 @@ pub async fn serve(
 /// The next connection, once there is room for one.
 async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
     #[expect(clippy::expect_used, reason = "nobody closes the semaphore")]
-    let permit = Arc::clone(permits)
-        .acquire_owned()
-        .await
-        .expect("the semaphore is open");
+    let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is open");
     let mut pause = FIRST_ACCEPT_PAUSE;
     loop {
         match listener.accept().await {
@@ -139,19 +134,13 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream,
 
 /// The client went away before it was accepted.
 fn is_the_clients(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
-    )
+    matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
 async fn drain(graceful: GracefulShutdown, mut connections: JoinSet<()>, deadline: Duration) {
     if timeout(deadline, graceful.shutdown()).await.is_err() {
         while connections.try_join_next().is_some() {}
-        warn!(
-            connections = connections.len(),
-            "drain deadline passed: connections are cut"
-        );
+        warn!(connections = connections.len(), "drain deadline passed: connections are cut");
     }
     connections.shutdown().await;
 }

@@ -12,10 +12,7 @@ const INTERRUPTED: i32 = 130;
 ///
 /// # Panics
 /// Outside a tokio runtime, or when the operating system refuses to install a signal handler.
-#[expect(
-    clippy::expect_used,
-    reason = "a server that cannot be stopped must not start"
-)]
+#[expect(clippy::expect_used, reason = "a server that cannot be stopped must not start")]
 pub fn shutdown_signal() -> CancellationToken {
     let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
     let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for SIGINT");

@@ -18,9 +18,8 @@ const FILTER_VARIABLE: &str = EnvFilter::DEFAULT_ENV;
 
 /// In seconds, from a local round trip to the longest deadline. Without buckets the recorder would keep
 /// summaries, which cannot be added up over a fleet.
-const BUCKETS: [f64; 14] = [
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0,
-];
+const BUCKETS: [f64; 14] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// How a log line looks.
@@ -50,11 +49,7 @@ impl FromStr for LogFormat {
         match text {
             "" | "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err(ConfigError::invalid(
-                "the log format",
-                FORMAT_VARIABLE,
-                "must be text or json",
-            )),
+            _ => Err(ConfigError::invalid("the log format", FORMAT_VARIABLE, "must be text or json")),
         }
     }
 }
@@ -66,11 +61,7 @@ impl FromStr for LogFormat {
 /// [`ConfigError`] when `RUST_LOG` cannot be understood.
 pub fn init(format: LogFormat, default_filter: &str) -> Result<(), ConfigError> {
     let filter = std::env::var(FILTER_VARIABLE).unwrap_or_default();
-    let filter = if filter.is_empty() {
-        default_filter
-    } else {
-        &filter
-    };
+    let filter = if filter.is_empty() { default_filter } else { &filter };
     let filter = EnvFilter::try_new(filter).map_err(|_| {
         ConfigError::invalid(
             "the log filter",
@@ -78,9 +69,7 @@ pub fn init(format: LogFormat, default_filter: &str) -> Result<(), ConfigError> 
             "must be directives such as `info,hyper=warn`",
         )
     })?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An error says that a subscriber is installed: several servers may share one process.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
@@ -103,10 +92,7 @@ pub fn metrics() -> Metrics {
 
 #[expect(clippy::expect_used, reason = "the buckets are constant and not empty")]
 fn install() -> Metrics {
-    let recorder = PrometheusBuilder::new()
-        .set_buckets(&BUCKETS)
-        .expect("buckets")
-        .build_recorder();
+    let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS).expect("buckets").build_recorder();
     let metrics = Metrics(recorder.handle());
     // An error says that somebody else's recorder is installed: then ours stays empty.
     let _ = metrics::set_global_recorder(recorder);
@@ -146,10 +132,7 @@ mod tests {
         assert_eq!("text".parse::<LogFormat>().unwrap(), LogFormat::Text);
         assert_eq!("json".parse::<LogFormat>().unwrap(), LogFormat::Json);
         let error = "xml".parse::<LogFormat>().unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "the log format (TEXTPROOF_LOG_FORMAT): must be text or json"
-        );
+        assert_eq!(error, "the log format (TEXTPROOF_LOG_FORMAT): must be text or json");
     }
 
     #[test]
@@ -158,10 +141,7 @@ mod tests {
         metrics::histogram!("wait_seconds").record(0.3);
         metrics::counter!("texts_total").increment(2);
         let text = metrics().render();
-        assert!(
-            text.contains("texts_total 2") && text.contains("wait_seconds_bucket{le=\"1\"} 1"),
-            "{text}"
-        );
+        assert!(text.contains("texts_total 2") && text.contains("wait_seconds_bucket{le=\"1\"} 1"), "{text}");
         assert_eq!(first.render(), metrics().render());
     }
 
@@ -170,9 +150,6 @@ mod tests {
         let token = CancellationToken::new();
         let upkeep = tokio::spawn(metrics().upkeep(token.clone()));
         token.cancel();
-        tokio::time::timeout(Duration::from_secs(5), upkeep)
-            .await
-            .expect("upkeep ends")
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(5), upkeep).await.expect("upkeep ends").unwrap();
     }
 }

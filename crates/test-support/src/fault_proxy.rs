@@ -34,17 +34,11 @@ impl FaultProxy {
     /// # Panics
     /// When no port can be bound.
     pub async fn start(upstream: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a free port for the proxy");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port for the proxy");
         let addr = listener.local_addr().expect("a bound listener has an address");
         let shared = Arc::new(Shared::default());
         let accepting = tokio::spawn(accept(listener, upstream, Arc::clone(&shared)));
-        Self {
-            addr,
-            shared,
-            accepting,
-        }
+        Self { addr, shared, accepting }
     }
 
     /// Where clients connect.
@@ -72,10 +66,8 @@ impl FaultProxy {
     /// # Panics
     /// When the deadline passes.
     pub async fn held(&self, connections: usize, deadline: Duration) {
-        self.wait(deadline, &format!("{connections} held connections"), |counts| {
-            counts.held >= connections
-        })
-        .await;
+        self.wait(deadline, &format!("{connections} held connections"), |counts| counts.held >= connections)
+            .await;
     }
 
     /// Loses the reply to the next `times` commands that contain `pattern`: the server gets the command and
@@ -85,9 +77,7 @@ impl FaultProxy {
     /// When the pattern is empty.
     pub fn cut_reply_after(&self, pattern: impl Into<Vec<u8>>, times: usize) {
         let pattern = faults::nonempty(pattern.into());
-        self.shared
-            .faults
-            .send_modify(|faults| faults.cut.push((pattern, times)));
+        self.shared.faults.send_modify(|faults| faults.cut.push((pattern, times)));
     }
 
     /// Waits until `replies` replies have been lost, since the proxy's start.
@@ -95,10 +85,7 @@ impl FaultProxy {
     /// # Panics
     /// When the deadline passes.
     pub async fn cut(&self, replies: usize, deadline: Duration) {
-        self.wait(deadline, &format!("{replies} lost replies"), |counts| {
-            counts.cut >= replies
-        })
-        .await;
+        self.wait(deadline, &format!("{replies} lost replies"), |counts| counts.cut >= replies).await;
     }
 
     /// While on, nothing passes in either direction and no connection is closed. What is still waiting when
@@ -138,9 +125,7 @@ impl FaultProxy {
 
     async fn wait(&self, deadline: Duration, what: &str, reached: impl Fn(&Counts) -> bool) {
         let mut counts = self.shared.counts.subscribe();
-        let waited = timeout(deadline, counts.wait_for(reached))
-            .await
-            .map(|reached| reached.is_ok());
+        let waited = timeout(deadline, counts.wait_for(reached)).await.map(|reached| reached.is_ok());
         if waited != Ok(true) {
             let now = *self.shared.counts.borrow();
             panic!("gave up after {deadline:?}: the proxy sees {what}, but has {now:?}");

@@ -30,33 +30,20 @@ impl Monitor {
         password: Option<&str>,
         connection: MultiplexedConnection,
     ) -> Self {
-        let mut stream = TcpStream::connect(server)
-            .await
-            .expect("connecting to the test's Redis");
+        let mut stream = TcpStream::connect(server).await.expect("connecting to the test's Redis");
         if let Some(password) = password {
-            stream
-                .write_all(format!("AUTH {password}\r\n").as_bytes())
-                .await
-                .expect("AUTH is sent");
+            stream.write_all(format!("AUTH {password}\r\n").as_bytes()).await.expect("AUTH is sent");
         }
         stream.write_all(b"MONITOR\r\n").await.expect("MONITOR is sent");
         let mut stream = BufReader::new(stream);
         for _ in 0..1 + usize::from(password.is_some()) {
             let mut answer = String::new();
             let read = timeout(DEADLINE, stream.read_line(&mut answer)).await;
-            assert!(
-                matches!(read, Ok(Ok(_))) && answer == "+OK\r\n",
-                "MONITOR was refused: {answer}"
-            );
+            assert!(matches!(read, Ok(Ok(_))) && answer == "+OK\r\n", "MONITOR was refused: {answer}");
         }
         let lines = Arc::new(Mutex::new(Vec::new()));
         let reader = tokio::spawn(record(stream, Arc::clone(&lines)));
-        Self {
-            lines,
-            reader,
-            connection,
-            fences: 0,
-        }
+        Self { lines, reader, connection, fences: 0 }
     }
 
     /// The lines so far: everything that any client was answered before this call is in them.
@@ -67,10 +54,8 @@ impl Monitor {
         // A command of our own comes after all that the server ran before: once it is read, so are they.
         self.fences += 1;
         let fence = format!("monitor-fence-{}-of-{:?}", self.fences, self.reader.id());
-        let echoed: redis::RedisResult<String> = redis::cmd("ECHO")
-            .arg(&fence)
-            .query_async(&mut self.connection)
-            .await;
+        let echoed: redis::RedisResult<String> =
+            redis::cmd("ECHO").arg(&fence).query_async(&mut self.connection).await;
         echoed.unwrap_or_else(|error| panic!("the monitored Redis is gone: {error}"));
         let lines = &self.lines;
         let quoted = format!("\"{fence}\"");
@@ -79,11 +64,7 @@ impl Monitor {
         })
         .await;
         let lines = locked(lines);
-        lines
-            .iter()
-            .filter(|line| !line.contains("monitor-fence-"))
-            .cloned()
-            .collect()
+        lines.iter().filter(|line| !line.contains("monitor-fence-")).cloned().collect()
     }
 
     /// Ends the recording and returns its lines.

@@ -15,14 +15,8 @@ use output::Output;
 const LISTEN_DEADLINE: Duration = Duration::from_secs(30);
 const LAST_WORDS_DEADLINE: Duration = Duration::from_secs(5);
 /// All that a child inherits: a test says the rest itself, whatever the developer's shell holds.
-const INHERITED: [&str; 6] = [
-    "PATH",
-    "HOME",
-    "TMPDIR",
-    "RUST_BACKTRACE",
-    "LLVM_PROFILE_FILE",
-    "SSL_CERT_DIR",
-];
+const INHERITED: [&str; 6] =
+    ["PATH", "HOME", "TMPDIR", "RUST_BACKTRACE", "LLVM_PROFILE_FILE", "SSL_CERT_DIR"];
 
 /// The binary `name` of this workspace, beside the running test: `target/<profile>/name`.
 ///
@@ -30,16 +24,9 @@ const INHERITED: [&str; 6] = [
 /// When it has not been built, with the command that builds it.
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
-    let profile = test
-        .parent()
-        .and_then(|deps| deps.parent())
-        .expect("tests run in target/<profile>/deps");
+    let profile = test.parent().and_then(|deps| deps.parent()).expect("tests run in target/<profile>/deps");
     let path = profile.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(
-        path.exists(),
-        "{} is missing: run cargo build --bin {name}",
-        path.display()
-    );
+    assert!(path.exists(), "{} is missing: run cargo build --bin {name}", path.display());
     path
 }
 
@@ -84,23 +71,12 @@ impl ProcessBuilder {
     /// # Panics
     /// When it cannot be run.
     pub fn spawn(mut self) -> Process {
-        self.command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = self
-            .command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{} cannot be run: {error}", self.name));
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child =
+            self.command.spawn().unwrap_or_else(|error| panic!("{} cannot be run: {error}", self.name));
         let stdout = Output::collect(child.stdout.take().expect("stdout is piped"));
         let stderr = Output::collect(child.stderr.take().expect("stderr is piped"));
-        Process {
-            child,
-            stdout,
-            stderr,
-            name: self.name,
-            address: None,
-        }
+        Process { child, stdout, stderr, name: self.name, address: None }
     }
 
     /// Starts a server and waits until its first line on stdout says `listening on http://ADDR`.
@@ -110,9 +86,7 @@ impl ProcessBuilder {
     pub async fn listen(self) -> Process {
         let mut process = self.spawn();
         let line = process.line("", LISTEN_DEADLINE).await;
-        let address = line
-            .strip_prefix("listening on http://")
-            .and_then(|address| address.parse().ok());
+        let address = line.strip_prefix("listening on http://").and_then(|address| address.parse().ok());
         process.address = Some(address.unwrap_or_else(|| panic!("{process} did not say where it listens")));
         process
     }
@@ -135,15 +109,8 @@ impl Process {
         let program = program.into();
         let mut command = Command::new(&program);
         command.env_clear();
-        command.envs(
-            INHERITED
-                .iter()
-                .filter_map(|name| Some((name, std::env::var_os(name)?))),
-        );
-        ProcessBuilder {
-            command,
-            name: program.to_string_lossy().into_owned(),
-        }
+        command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        ProcessBuilder { command, name: program.to_string_lossy().into_owned() }
     }
 
     /// The process id.
@@ -237,24 +204,16 @@ impl Process {
 
     /// Waits until everything that it wrote has been read.
     async fn last_words(&self) {
-        eventually_true(
-            LAST_WORDS_DEADLINE,
-            "the output of an ended process is read",
-            async || self.stdout.ended() && self.stderr.ended(),
-        )
+        eventually_true(LAST_WORDS_DEADLINE, "the output of an ended process is read", async || {
+            self.stdout.ended() && self.stderr.ended()
+        })
         .await;
     }
 }
 
 impl std::fmt::Display for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}\n--- stdout\n{}\n--- stderr\n{}\n---\n",
-            self.name,
-            self.stdout(),
-            self.stderr()
-        )
+        write!(f, "{}\n--- stdout\n{}\n--- stderr\n{}\n---\n", self.name, self.stdout(), self.stderr())
     }
 }
 

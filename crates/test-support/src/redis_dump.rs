@@ -45,8 +45,7 @@ impl RedisDump {
 
     fn names(&self, keep: impl Fn(&KeyDump) -> bool) -> Vec<String> {
         let kept = self.keys.iter().filter(|entry| keep(entry));
-        kept.map(|entry| String::from_utf8_lossy(&entry.key).into_owned())
-            .collect()
+        kept.map(|entry| String::from_utf8_lossy(&entry.key).into_owned()).collect()
     }
 }
 
@@ -94,13 +93,7 @@ async fn dump_key(connection: &mut MultiplexedConnection, key: Vec<u8>) -> Optio
         "set" => reading.arg("SMEMBERS").arg(&key),
         "zset" => reading.arg("ZRANGE").arg(&key).arg(0).arg(-1).arg("WITHSCORES"),
         // Entries, groups, consumers and pending entries in one answer; COUNT 0 is "all of them".
-        "stream" => reading
-            .arg("XINFO")
-            .arg("STREAM")
-            .arg(&key)
-            .arg("FULL")
-            .arg("COUNT")
-            .arg(0),
+        "stream" => reading.arg("XINFO").arg("STREAM").arg(&key).arg("FULL").arg("COUNT").arg(0),
         other => panic!("no way to read a {other}"),
     };
     let mut contents = Vec::new();
@@ -112,20 +105,11 @@ async fn dump_key(connection: &mut MultiplexedConnection, key: Vec<u8>) -> Optio
         -1 => None,
         left => Some(Duration::from_millis(left.unsigned_abs())),
     };
-    Some(KeyDump {
-        key,
-        kind,
-        ttl,
-        contents,
-        dump: dump?,
-    })
+    Some(KeyDump { key, kind, ttl, contents, dump: dump? })
 }
 
 async fn ask<T: redis::FromRedisValue>(connection: &mut MultiplexedConnection, command: &Cmd) -> T {
-    command
-        .query_async(connection)
-        .await
-        .unwrap_or_else(|error| panic!("dumping the test's Redis: {error}"))
+    command.query_async(connection).await.unwrap_or_else(|error| panic!("dumping the test's Redis: {error}"))
 }
 
 fn flatten(value: Value, into: &mut Vec<Vec<u8>>) {

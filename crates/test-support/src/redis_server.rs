@@ -120,12 +120,7 @@ impl TestRedis {
 
     /// Records every command that the server runs from now on.
     pub async fn monitor(&self) -> Monitor {
-        Monitor::start(
-            self.addr(),
-            self.settings.password.as_deref(),
-            self.connection().await,
-        )
-        .await
+        Monitor::start(self.addr(), self.settings.password.as_deref(), self.connection().await).await
     }
 
     /// Every key with its type, lifetime and raw contents, as of now.
@@ -144,12 +139,7 @@ impl TestRedis {
             let port = free_port();
             // A refusal means that another process took the port first.
             if let Ok(child) = launch::launch(&settings, dir.path(), port).await {
-                return Self {
-                    child: Mutex::new(Some(child)),
-                    port,
-                    settings,
-                    dir,
-                };
+                return Self { child: Mutex::new(Some(child)), port, settings, dir };
             }
         }
         panic!("redis-server found no free port in {START_ATTEMPTS} attempts");

@@ -11,10 +11,7 @@ pub(crate) fn send(pid: u32, signal: &str) {
         .args([&format!("-{signal}"), &pid.to_string()])
         .status()
         .unwrap_or_else(|error| panic!("the kill command cannot be run: {error}"));
-    assert!(
-        status.success(),
-        "process {pid} did not take SIG{signal}: it has ended"
-    );
+    assert!(status.success(), "process {pid} did not take SIG{signal}: it has ended");
 }
 
 /// SIGKILL, and waits until the process is gone: the kernel has closed its sockets when this returns.
@@ -26,8 +23,5 @@ pub(crate) fn kill_and_reap(child: &mut Child) {
 
 /// Waits for the end of a process that was asked to stop.
 pub(crate) async fn wait_for_exit(child: &mut Child, deadline: Duration, what: &str) -> ExitStatus {
-    eventually(deadline, what, async || {
-        child.try_wait().expect("a child of ours")
-    })
-    .await
+    eventually(deadline, what, async || child.try_wait().expect("a child of ours")).await
 }

@@ -40,15 +40,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let metrics = telemetry::metrics();
     let shutdown = shutdown_signal();
 
-    let options = IngestOptions {
-        body_limit: settings.body_limit,
-        ..IngestOptions::default()
-    };
-    let ingest = Ingest::new(
-        settings.endpoints,
-        Arc::clone(&store) as Arc<dyn EventStore>,
-        options,
-    );
+    let options = IngestOptions { body_limit: settings.body_limit, ..IngestOptions::default() };
+    let ingest = Ingest::new(settings.endpoints, Arc::clone(&store) as Arc<dyn EventStore>, options);
     let hooks = router(Arc::new(ingest)).merge(health::public_routes(checks(Arc::clone(&store))));
     let internal = health::internal_routes(checks(store), metrics.clone());
 

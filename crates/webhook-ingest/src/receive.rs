@@ -61,9 +61,7 @@ impl Ingest {
         store: Arc<dyn EventStore>,
         options: IngestOptions,
     ) -> Self {
-        let endpoints = endpoints
-            .into_iter()
-            .map(|endpoint| (endpoint.name().to_owned(), endpoint));
+        let endpoints = endpoints.into_iter().map(|endpoint| (endpoint.name().to_owned(), endpoint));
         Self {
             endpoints: endpoints.collect(),
             producer: Producer::new(store),
@@ -85,11 +83,7 @@ impl Ingest {
             Err(answer) => return answer,
         };
         let now = Timestamp::now();
-        let webhook = Webhook {
-            headers: &head.headers,
-            path_secret,
-            body: &body,
-        };
+        let webhook = Webhook { headers: &head.headers, path_secret, body: &body };
         match endpoint.verify(&webhook, now) {
             Ok(verified) => self.store(&verified, now).await,
             Err(refused) => {
@@ -158,9 +152,7 @@ impl Ingest {
 
 impl fmt::Debug for Ingest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ingest")
-            .field("endpoints", &self.endpoints.keys())
-            .finish_non_exhaustive()
+        f.debug_struct("Ingest").field("endpoints", &self.endpoints.keys()).finish_non_exhaustive()
     }
 }
 
@@ -201,12 +193,7 @@ async fn answered(ingest: &Ingest, endpoint: &str, secret: Option<&str>, request
     let start = tokio::time::Instant::now();
     let answer = ingest.receive(endpoint, secret, request).await;
     // A name that is not configured is the sender's own word and must not become a label.
-    let endpoint = if ingest.endpoints.contains_key(endpoint) {
-        endpoint
-    } else {
-        "unknown"
-    }
-    .to_owned();
+    let endpoint = if ingest.endpoints.contains_key(endpoint) { endpoint } else { "unknown" }.to_owned();
     metrics::counter!(
         "textproof_ingest_requests_total",
         "endpoint" => endpoint, "answer" => answer.as_str()

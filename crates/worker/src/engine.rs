@@ -60,12 +60,7 @@ impl Worker {
     /// A worker on this store with these handlers, in this order.
     #[must_use]
     pub fn new(store: Arc<dyn EventStore>, handlers: Vec<Box<dyn Handler>>, options: WorkerOptions) -> Self {
-        Self {
-            store,
-            handlers: handlers.into(),
-            options,
-            readiness: Readiness::default(),
-        }
+        Self { store, handlers: handlers.into(), options, readiness: Readiness::default() }
     }
 
     /// Tells whether the worker takes events at the moment.
@@ -98,12 +93,8 @@ impl Worker {
                         tracing::info!("taking events");
                     }
                     for (delivery, permit) in deliveries {
-                        let work = work(
-                            delivery,
-                            Arc::clone(&self.handlers),
-                            self.deadline(),
-                            give_back.clone(),
-                        );
+                        let work =
+                            work(delivery, Arc::clone(&self.handlers), self.deadline(), give_back.clone());
                         running.spawn(async move {
                             work.await;
                             drop(permit);
@@ -114,9 +105,7 @@ impl Worker {
                     if self.readiness.set(false) {
                         tracing::warn!(%error, "no events can be taken; trying again");
                     }
-                    shutdown
-                        .run_until_cancelled(tokio::time::sleep(jittered(pause)))
-                        .await;
+                    shutdown.run_until_cancelled(tokio::time::sleep(jittered(pause))).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -129,17 +118,11 @@ impl Worker {
         tracing::info!(running = running.len(), "stopping: no more events are taken");
         let finish = async { while running.join_next().await.is_some() {} };
         if timeout(self.options.drain, finish).await.is_err() {
-            tracing::warn!(
-                running = running.len(),
-                "giving events back that did not finish in time"
-            );
+            tracing::warn!(running = running.len(), "giving events back that did not finish in time");
             give_back.cancel();
             let finish = async { while running.join_next().await.is_some() {} };
             if timeout(LONGEST_PAUSE, finish).await.is_err() {
-                tracing::warn!(
-                    running = running.len(),
-                    "events are left to come back after their lease"
-                );
+                tracing::warn!(running = running.len(), "events are left to come back after their lease");
             }
         }
         if let Ok(Err(error)) = timeout(LONGEST_PAUSE, consumer.retire()).await {
@@ -154,19 +137,14 @@ impl Worker {
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker")
-            .field("options", &self.options)
-            .finish_non_exhaustive()
+        f.debug_struct("Worker").field("options", &self.options).finish_non_exhaustive()
     }
 }
 
 /// Waits for a free place, then holds all that are free.
 async fn free_places(permits: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     #[expect(clippy::expect_used, reason = "nobody closes the semaphore")]
-    let mut held = Arc::clone(permits)
-        .acquire_owned()
-        .await
-        .expect("the semaphore is open");
+    let mut held = Arc::clone(permits).acquire_owned().await.expect("the semaphore is open");
     if let Ok(more) = Arc::clone(permits).try_acquire_many_owned(available(permits)) {
         held.merge(more);
     }
@@ -179,10 +157,7 @@ async fn take(
     mut held: OwnedSemaphorePermit,
 ) -> Result<Vec<(Delivery, OwnedSemaphorePermit)>, StoreError> {
     let deliveries = consumer.next(held.num_permits()).await?;
-    Ok(deliveries
-        .into_iter()
-        .filter_map(|delivery| Some((delivery, held.split(1)?)))
-        .collect())
+    Ok(deliveries.into_iter().filter_map(|delivery| Some((delivery, held.split(1)?))).collect())
 }
 
 fn available(permits: &Semaphore) -> u32 {

@@ -54,18 +54,12 @@ pub struct HandlerError {
 impl HandlerError {
     /// An error in your own words.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            source: None,
-        }
+        Self { reason: reason.into(), source: None }
     }
 }
 
 impl From<textproof::store::StoreError> for HandlerError {
     fn from(error: textproof::store::StoreError) -> Self {
-        Self {
-            reason: error.to_string(),
-            source: Some(error.into()),
-        }
+        Self { reason: error.to_string(), source: Some(error.into()) }
     }
 }

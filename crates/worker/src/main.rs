@@ -47,10 +47,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     let ledger = ConsentLedger::new(Arc::clone(&store) as Arc<dyn ConsentStore>, fingerprint_key);
     let deliveries = Deliveries::new(Arc::clone(&store) as Arc<dyn DeliveryStore>);
-    let handlers: Vec<Box<dyn Handler>> = vec![
-        Box::new(KeepConsent::new(ledger)),
-        Box::new(MergeDeliveryReports::new(deliveries)),
-    ];
+    let handlers: Vec<Box<dyn Handler>> =
+        vec![Box::new(KeepConsent::new(ledger)), Box::new(MergeDeliveryReports::new(deliveries))];
     let options = WorkerOptions {
         group: settings.group,
         host: host_name(),
@@ -79,11 +77,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 fn checks(readiness: Readiness) -> impl Fn() -> std::future::Ready<Vec<Check>> {
     move || {
-        let taking = if readiness.is_ready() {
-            Ok(())
-        } else {
-            Err("no events are taken at the moment")
-        };
+        let taking = if readiness.is_ready() { Ok(()) } else { Err("no events are taken at the moment") };
         std::future::ready(vec![Check::new("events", taking)])
     }
 }
@@ -91,15 +85,7 @@ fn checks(readiness: Readiness) -> impl Fn() -> std::future::Ready<Vec<Check>> {
 /// The host's name for the consumer name; a random id is added, so any word will do.
 fn host_name() -> String {
     let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    let name: String = std::env::var("HOSTNAME")
-        .unwrap_or_default()
-        .chars()
-        .filter(allowed)
-        .take(64)
-        .collect();
-    if name.is_empty() {
-        "worker".to_owned()
-    } else {
-        name
-    }
+    let name: String =
+        std::env::var("HOSTNAME").unwrap_or_default().chars().filter(allowed).take(64).collect();
+    if name.is_empty() { "worker".to_owned() } else { name }
 }

@@ -27,10 +27,7 @@ fn main() -> ExitCode {
         let config = CommonArgs::default().load_config()?;
         let store = assemble::shared_store(&config)?;
         let gateway = assemble::gateway(&config, &store)?;
-        let login = Login {
-            otp: assemble::otp(&config, store, gateway)?,
-            purpose: Purpose::new("login")?,
-        };
+        let login = Login { otp: assemble::otp(&config, store, gateway)?, purpose: Purpose::new("login")? };
         let router = Router::new()
             .route("/", get(async || page(PHONE_FORM)))
             .route("/code", post(send))
@@ -64,32 +61,19 @@ async fn send(State(login): State<Login>, Form(form): Form<Phone>) -> Response {
         Ok(phone) => phone,
         Err(error) => return page(&format!("<p>{error}</p>{PHONE_FORM}")),
     };
-    match login
-        .otp
-        .send(&phone, &login.purpose, "MyApp", SendOptions::default())
-        .await
-    {
+    match login.otp.send(&phone, &login.purpose, "MyApp", SendOptions::default()).await {
         Ok(SendOutcome::Sent(challenge)) => {
             // The handle binds the check to this browser: a stranger cannot spend the guesses. A real
             // application keeps both in its server-side session.
-            let handle = challenge
-                .handle
-                .map(|handle| handle.as_str().to_owned())
-                .unwrap_or_default();
+            let handle = challenge.handle.map(|handle| handle.as_str().to_owned()).unwrap_or_default();
             let cookies = [("phone", phone.e164()), ("handle", &handle)].map(|(name, value)| {
-                (
-                    header::SET_COOKIE,
-                    format!("{name}={value}; HttpOnly; SameSite=Strict; Max-Age=600"),
-                )
+                (header::SET_COOKIE, format!("{name}={value}; HttpOnly; SameSite=Strict; Max-Age=600"))
             });
             (AppendHeaders(cookies), page(CODE_FORM)).into_response()
         }
         Ok(SendOutcome::Refused { reason, retry_after }) => {
             let wait = retry_after.map(|wait| format!(" Try again in {} s.", wait.as_secs() + 1));
-            page(&format!(
-                "<p>{reason}.{}</p>{PHONE_FORM}",
-                wait.unwrap_or_default()
-            ))
+            page(&format!("<p>{reason}.{}</p>{PHONE_FORM}", wait.unwrap_or_default()))
         }
         Err(_) => page("<p>No code can be sent just now. Try again in a minute.</p>"),
     }
@@ -102,23 +86,14 @@ async fn verify(State(login): State<Login>, headers: HeaderMap, Form(form): Form
     let Ok(phone) = login.otp.phone(phone) else {
         return page(PHONE_FORM);
     };
-    let options = VerifyOptions {
-        handle: Some(handle),
-        ..VerifyOptions::default()
-    };
-    match login
-        .otp
-        .verify(&phone, &login.purpose, &form.code, options)
-        .await
-    {
+    let options = VerifyOptions { handle: Some(handle), ..VerifyOptions::default() };
+    match login.otp.verify(&phone, &login.purpose, &form.code, options).await {
         Ok(verdict) if verdict.is_verified() => page("<p>Welcome.</p>"),
-        Ok(Verdict::Incorrect { attempts_left }) => page(&format!(
-            "<p>That is not the code; {attempts_left} tries left.</p>{CODE_FORM}"
-        )),
+        Ok(Verdict::Incorrect { attempts_left }) => {
+            page(&format!("<p>That is not the code; {attempts_left} tries left.</p>{CODE_FORM}"))
+        }
         Ok(_) => page(&format!("<p>That code is not valid (any more).</p>{PHONE_FORM}")),
-        Err(_) => page(&format!(
-            "<p>Nothing could be checked just now; no try was lost.</p>{CODE_FORM}"
-        )),
+        Err(_) => page(&format!("<p>Nothing could be checked just now; no try was lost.</p>{CODE_FORM}")),
     }
 }
 
@@ -131,10 +106,7 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 fn page(body: &str) -> Response {
-    Html(format!(
-        "<!doctype html><meta charset=utf-8><title>Log in</title>{body}"
-    ))
-    .into_response()
+    Html(format!("<!doctype html><meta charset=utf-8><title>Log in</title>{body}")).into_response()
 }
 
 const PHONE_FORM: &str = r#"<form method=post action=/code>

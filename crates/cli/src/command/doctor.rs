@@ -30,12 +30,7 @@ struct Finding {
 
 pub(crate) async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let mut findings = Findings(Vec::new());
-    findings.note(
-        "secrets",
-        config
-            .require_otp()
-            .map(|_| "pepper and fingerprint key are set".to_owned()),
-    );
+    findings.note("secrets", config.require_otp().map(|_| "pepper and fingerprint key are set".to_owned()));
     match assemble::shared_store(config) {
         Ok(store) => {
             findings.examine_store(&store).await;
@@ -45,22 +40,14 @@ pub(crate) async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode>
     }
     findings.print(json)?;
     let problems = findings.0.iter().any(|finding| finding.level == Level::Problem);
-    Ok(if problems {
-        ExitCode::from(exit::FAULT)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if problems { ExitCode::from(exit::FAULT) } else { ExitCode::SUCCESS })
 }
 
 struct Findings(Vec<Finding>);
 
 impl Findings {
     fn add(&mut self, what: &'static str, level: Level, detail: impl Into<String>) {
-        self.0.push(Finding {
-            what,
-            level,
-            detail: detail.into(),
-        });
+        self.0.push(Finding { what, level, detail: detail.into() });
     }
 
     fn note(&mut self, what: &'static str, outcome: Result<String, impl std::fmt::Display>) {
@@ -84,11 +71,7 @@ impl Findings {
                     format!("maxmemory-policy is {policy}, which can lose codes and events: set noeviction");
                 self.add("eviction", Level::Problem, detail);
             }
-            None => self.add(
-                "eviction",
-                Level::Warning,
-                "the server does not tell; it must be noeviction",
-            ),
+            None => self.add("eviction", Level::Warning, "the server does not tell; it must be noeviction"),
         }
         match health.append_only {
             Some(true) => self.add("persistence", Level::Fine, "append-only file"),
@@ -100,16 +83,8 @@ impl Findings {
         }
         let here = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
         let apart = here.abs_diff(health.now_ms);
-        let level = if apart <= CLOCK_TOLERANCE_MS {
-            Level::Fine
-        } else {
-            Level::Warning
-        };
-        self.add(
-            "clock",
-            level,
-            format!("{apart} ms from the store's (codes follow the store's)"),
-        );
+        let level = if apart <= CLOCK_TOLERANCE_MS { Level::Fine } else { Level::Warning };
+        self.add("clock", level, format!("{apart} ms from the store's (codes follow the store's)"));
     }
 
     async fn examine_gateway(&mut self, config: &Config, store: &Arc<dyn Store>) {
@@ -143,10 +118,8 @@ impl Findings {
                 .collect();
             return output::line(&json!({ "findings": findings }).to_string());
         }
-        let rows = self
-            .0
-            .iter()
-            .map(|found| [found.what.into(), word(found.level).into(), found.detail.clone()]);
+        let rows =
+            self.0.iter().map(|found| [found.what.into(), word(found.level).into(), found.detail.clone()]);
         output::table(["what", "is", "detail"], rows)
     }
 }

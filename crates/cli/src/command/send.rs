@@ -19,9 +19,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let otp = super::otp(config)?;
     let usage = |key: &str, problem: String| ConfigError::invalid(key, "the command line", problem);
-    let phone = otp
-        .phone(&options.phone)
-        .map_err(|error| usage("PHONE", error.to_string()))?;
+    let phone = otp.phone(&options.phone).map_err(|error| usage("PHONE", error.to_string()))?;
     let purpose = Purpose::new(options.purpose).map_err(|error| usage("--purpose", error.to_string()))?;
     let code = options.code.as_deref().map(Code::parse).transpose();
     let code = code.map_err(|error| usage("--code", error.to_string()))?;
@@ -30,10 +28,7 @@ pub(crate) async fn run(
         web_otp_domain: options.web_otp_domain.as_deref(),
         code: code.as_ref().map_or(CodeSource::Ours, CodeSource::Given),
     };
-    let outcome = otp
-        .send(&phone, &purpose, &options.company, send)
-        .await
-        .context("nothing was sent")?;
+    let outcome = otp.send(&phone, &purpose, &options.company, send).await.context("nothing was sent")?;
     output::facts(json, &facts(&outcome, &phone.masked()))?;
     Ok(match outcome {
         SendOutcome::Sent(_) => ExitCode::SUCCESS,
@@ -53,10 +48,7 @@ fn facts(outcome: &SendOutcome, phone: &str) -> Vec<(&'static str, Value)> {
                 ("phone", json!(phone)),
                 ("delivery", json!(delivery)),
                 ("message_id", json!(message_id)),
-                (
-                    "handle",
-                    json!(challenge.handle.as_ref().map(textproof::otp::Handle::as_str)),
-                ),
+                ("handle", json!(challenge.handle.as_ref().map(textproof::otp::Handle::as_str))),
                 ("expires_in_seconds", json!(challenge.expires_in.as_secs())),
                 ("next_send_in_seconds", json!(challenge.next_send_in.as_secs())),
                 ("sends_left", json!(challenge.sends_left)),
@@ -69,10 +61,7 @@ fn facts(outcome: &SendOutcome, phone: &str) -> Vec<(&'static str, Value)> {
             ("phone", json!(phone)),
             ("reason", json!(reason.as_str())),
             ("explanation", json!(reason.to_string())),
-            (
-                "retry_after_seconds",
-                json!(retry_after.map(super::whole_seconds)),
-            ),
+            ("retry_after_seconds", json!(retry_after.map(super::whole_seconds))),
         ],
     }
 }

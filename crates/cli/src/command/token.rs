@@ -12,12 +12,6 @@ pub(crate) async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode>
     let store = assemble::shared_store(config)?;
     let gateway = assemble::gateway(config, &store)?;
     gateway.check().await.context("no access to the gateway")?;
-    output::facts(
-        json,
-        &[
-            ("gateway", json!(gateway.name())),
-            ("credentials", json!("accepted")),
-        ],
-    )?;
+    output::facts(json, &[("gateway", json!(gateway.name())), ("credentials", json!("accepted"))])?;
     Ok(ExitCode::SUCCESS)
 }

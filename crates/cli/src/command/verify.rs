@@ -19,24 +19,12 @@ pub(crate) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let otp = super::otp(config)?;
     let usage = |key: &str, problem: String| ConfigError::invalid(key, "the command line", problem);
-    let phone = otp
-        .phone(&options.phone)
-        .map_err(|error| usage("PHONE", error.to_string()))?;
+    let phone = otp.phone(&options.phone).map_err(|error| usage("PHONE", error.to_string()))?;
     let purpose = Purpose::new(options.purpose).map_err(|error| usage("--purpose", error.to_string()))?;
-    let check = VerifyOptions {
-        handle: options.handle.as_deref(),
-        request: None,
-    };
-    let verdict = otp
-        .verify(&phone, &purpose, &options.code, check)
-        .await
-        .context("nothing was decided")?;
+    let check = VerifyOptions { handle: options.handle.as_deref(), request: None };
+    let verdict = otp.verify(&phone, &purpose, &options.code, check).await.context("nothing was decided")?;
     output::facts(json, &facts(&verdict))?;
-    Ok(if verdict.is_verified() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(exit::REFUSED)
-    })
+    Ok(if verdict.is_verified() { ExitCode::SUCCESS } else { ExitCode::from(exit::REFUSED) })
 }
 
 fn facts(verdict: &Verdict) -> Vec<(&'static str, Value)> {

@@ -46,25 +46,14 @@ pub(super) fn router(local: &Local, shutdown: CancellationToken) -> anyhow::Resu
         otp: local.otp.clone(),
         login: Purpose::new("login")?,
         happenings: Happenings::gather(local.sandbox.texts(), local.feed.listen(), shutdown.clone()),
-        http: reqwest::Client::builder()
-            .timeout(Duration::from_secs(5))
-            .build()?,
+        http: reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?,
         reply_url: format!("http://{}/sandbox/reply", local.sandbox.addr()),
         shutdown,
     };
     let router = Router::new()
-        .route(
-            "/",
-            get(async || asset("text/html; charset=utf-8", include_str!("page/index.html"))),
-        )
-        .route(
-            "/page.js",
-            get(async || asset("text/javascript", include_str!("page/page.js"))),
-        )
-        .route(
-            "/page.css",
-            get(async || asset("text/css", include_str!("page/page.css"))),
-        )
+        .route("/", get(async || asset("text/html; charset=utf-8", include_str!("page/index.html"))))
+        .route("/page.js", get(async || asset("text/javascript", include_str!("page/page.js"))))
+        .route("/page.css", get(async || asset("text/css", include_str!("page/page.css"))))
         .route("/happenings", get(stream))
         .route("/send", post(send))
         .route("/verify", post(verify))
@@ -78,10 +67,7 @@ fn asset(content_type: &'static str, content: &'static str) -> impl IntoResponse
     let headers: [(HeaderName, HeaderValue); 3] = [
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
     (headers, content)
 }
@@ -118,10 +104,7 @@ struct Reply {
 }
 
 async fn send(State(page): State<Page>, Json(form): Json<Send>) -> Result<Json<Value>, Problem> {
-    let phone = page
-        .otp
-        .phone(&form.phone)
-        .map_err(|error| unprocessable(&error))?;
+    let phone = page.otp.phone(&form.phone).map_err(|error| unprocessable(&error))?;
     let options = SendOptions {
         comment: Some("Valid for 5 minutes."),
         web_otp_domain: Some(WEB_OTP_DOMAIN),
@@ -133,26 +116,16 @@ async fn send(State(page): State<Page>, Json(form): Json<Send>) -> Result<Json<V
             "phone": phone.e164(),
         }))),
         Ok(SendOutcome::Refused { reason, retry_after }) => {
-            let wait = retry_after
-                .map(|wait| format!("; wait {} s", wait.as_secs() + 1))
-                .unwrap_or_default();
-            Ok(Json(
-                json!({ "said": format!("{reason}{wait}"), "phone": phone.e164() }),
-            ))
+            let wait = retry_after.map(|wait| format!("; wait {} s", wait.as_secs() + 1)).unwrap_or_default();
+            Ok(Json(json!({ "said": format!("{reason}{wait}"), "phone": phone.e164() })))
         }
         Err(error) => Err(Problem::new(StatusCode::BAD_GATEWAY).detail(error.to_string())),
     }
 }
 
 async fn verify(State(page): State<Page>, Json(form): Json<Verify>) -> Result<Json<Value>, Problem> {
-    let phone = page
-        .otp
-        .phone(&form.phone)
-        .map_err(|error| unprocessable(&error))?;
-    let verdict = page
-        .otp
-        .verify(&phone, &page.login, &form.code, VerifyOptions::default())
-        .await;
+    let phone = page.otp.phone(&form.phone).map_err(|error| unprocessable(&error))?;
+    let verdict = page.otp.verify(&phone, &page.login, &form.code, VerifyOptions::default()).await;
     let verdict =
         verdict.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail(error.to_string()))?;
     let said = match &verdict {
@@ -168,13 +141,7 @@ async fn reply(State(page): State<Page>, Json(form): Json<Reply>) -> Result<Resp
     };
     let phone = page.otp.phone(&form.phone).map_err(|error| unprocessable(&error))?;
     let body = json!({ "from": phone.e164(), "to": form.to, "text": form.text });
-    let answer = page
-        .http
-        .post(&page.reply_url)
-        .json(&body)
-        .send()
-        .await
-        .map_err(unreachable)?;
+    let answer = page.http.post(&page.reply_url).json(&body).send().await.map_err(unreachable)?;
     let status = answer.status();
     let answer = answer.json::<Value>().await.map_err(unreachable)?;
     Ok((status, Json(answer)).into_response())

@@ -15,58 +15,31 @@ pub(super) struct Inbox {
 impl Inbox {
     /// Looks at `phone` (E.164 with `+`) in the sandbox at `base_url`.
     pub(super) fn new(http: &reqwest::Client, base_url: String, phone: &str) -> Self {
-        Self {
-            http: http.clone(),
-            base_url,
-            phone: phone.to_owned(),
-        }
+        Self { http: http.clone(), base_url, phone: phone.to_owned() }
     }
 
     /// The last text that came in.
     pub(super) async fn last_text(&self) -> anyhow::Result<String> {
         let url = format!("{}/sandbox/messages", self.base_url);
-        let answer = self
-            .http
-            .get(url)
-            .query(&[("to", &self.phone)])
-            .send()
-            .await?
-            .error_for_status()?;
+        let answer = self.http.get(url).query(&[("to", &self.phone)]).send().await?.error_for_status()?;
         let inbox: Value = answer.json().await?;
         let last = inbox["messages"].as_array().and_then(|texts| texts.last());
-        Ok(last
-            .and_then(|text| text["text"].as_str())
-            .context("the inbox is empty")?
-            .to_owned())
+        Ok(last.and_then(|text| text["text"].as_str()).context("the inbox is empty")?.to_owned())
     }
 
     /// Texts back, through a gateway.
     pub(super) async fn reply(&self, gateway: &str, to: &str, text: &str) -> anyhow::Result<()> {
         let reply = json!({ "from": self.phone, "to": to, "text": text, "gateway": gateway });
         let url = format!("{}/sandbox/reply", self.base_url);
-        self.http
-            .post(url)
-            .json(&reply)
-            .send()
-            .await?
-            .error_for_status()?;
+        self.http.post(url).json(&reply).send().await?.error_for_status()?;
         Ok(())
     }
 
     /// How often the gateway was asked for a token.
     pub(super) async fn token_requests(&self) -> anyhow::Result<u64> {
         let url = format!("{}/sandbox/stats", self.base_url);
-        let stats: Value = self
-            .http
-            .get(url)
-            .send()
-            .await?
-            .error_for_status()?
-            .json()
-            .await?;
-        stats["token_requests"]
-            .as_u64()
-            .context("the sandbox does not say how many tokens were requested")
+        let stats: Value = self.http.get(url).send().await?.error_for_status()?.json().await?;
+        stats["token_requests"].as_u64().context("the sandbox does not say how many tokens were requested")
     }
 }
 

@@ -43,10 +43,7 @@ pub(super) async fn walk(local: &Local) -> Vec<Step> {
     let mut story = match Story::begin(local) {
         Ok(story) => story,
         Err(error) => {
-            return vec![Step {
-                what: "start",
-                held: Err(error),
-            }];
+            return vec![Step { what: "start", held: Err(error) }];
         }
     };
     // Macro rather than a list of closures: each step borrows the story for itself.
@@ -113,17 +110,9 @@ impl<'a> Story<'a> {
             web_otp_domain: Some(WEB_OTP_DOMAIN),
             ..SendOptions::default()
         };
-        let outcome = self
-            .local
-            .otp
-            .send(&self.phone, &self.login, COMPANY, options)
-            .await?;
-        let SendOutcome::Sent(challenge) = outcome else {
-            bail!("{outcome:?}")
-        };
-        let DeliveryState::Accepted { message_id } = challenge.delivery else {
-            bail!("the answer was lost")
-        };
+        let outcome = self.local.otp.send(&self.phone, &self.login, COMPANY, options).await?;
+        let SendOutcome::Sent(challenge) = outcome else { bail!("{outcome:?}") };
+        let DeliveryState::Accepted { message_id } = challenge.delivery else { bail!("the answer was lost") };
         self.message_id = message_id;
         Ok(format!("to {}, {} sends left", self.phone, challenge.sends_left))
     }
@@ -131,10 +120,7 @@ impl<'a> Story<'a> {
     async fn read(&mut self) -> anyhow::Result<String> {
         let text = self.inbox.last_text().await?;
         let code = text.split(' ').next().unwrap_or_default().to_owned();
-        ensure!(
-            code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()),
-            "the text starts with no code"
-        );
+        ensure!(code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()), "the text starts with no code");
         let expected =
             format!("{code} is your {COMPANY} verification code. {COMMENT}\n@{WEB_OTP_DOMAIN} #{code}");
         ensure!(text == expected, "the text reads otherwise");
@@ -143,11 +129,7 @@ impl<'a> Story<'a> {
     }
 
     async fn verify(&self, code: &str) -> anyhow::Result<Verdict> {
-        Ok(self
-            .local
-            .otp
-            .verify(&self.phone, &self.login, code, VerifyOptions::default())
-            .await?)
+        Ok(self.local.otp.verify(&self.phone, &self.login, code, VerifyOptions::default()).await?)
     }
 
     async fn wrong(&mut self) -> anyhow::Result<String> {
@@ -171,14 +153,8 @@ impl<'a> Story<'a> {
     }
 
     async fn delivery(&mut self) -> anyhow::Result<String> {
-        let key = MessageKey {
-            gateway: "connexus".into(),
-            message_id: self.message_id.clone(),
-        };
-        let joined = DeliveryRecord {
-            status: Some(DeliveryStatus::Delivered),
-            sent: true,
-        };
+        let key = MessageKey { gateway: "connexus".into(), message_id: self.message_id.clone() };
+        let joined = DeliveryRecord { status: Some(DeliveryStatus::Delivered), sent: true };
         let store = &self.local.store;
         wait_for("the delivery report", async || {
             Ok((store.delivery(&key).await? == Some(joined)).then_some(()))
@@ -194,9 +170,7 @@ impl<'a> Story<'a> {
     }
 
     async fn signed_reply(&mut self) -> anyhow::Result<String> {
-        self.inbox
-            .reply("mobile-api-connect", "+64211110000", "balance")
-            .await?;
+        self.inbox.reply("mobile-api-connect", "+64211110000", "balance").await?;
         self.event_with("balance").await?;
         Ok("acted on, HMAC over the raw bytes".into())
     }
@@ -204,10 +178,7 @@ impl<'a> Story<'a> {
     async fn stop(&mut self) -> anyhow::Result<String> {
         self.inbox.reply("connexus", SHORT_CODE, "Stop!").await?;
         self.event_with("Stop!").await?;
-        ensure!(
-            self.consent().await? == Consent::Out,
-            "the person is not opted out"
-        );
+        ensure!(self.consent().await? == Consent::Out, "the person is not opted out");
         Ok("opted out".into())
     }
 
@@ -225,14 +196,8 @@ impl<'a> Story<'a> {
     }
 
     async fn consent(&self) -> anyhow::Result<Consent> {
-        let change = self
-            .local
-            .consent
-            .read(TENANT, self.phone.e164(), SHORT_CODE)
-            .await?;
-        Ok(change
-            .context("nothing is known of this person's consent")?
-            .consent)
+        let change = self.local.consent.read(TENANT, self.phone.e164(), SHORT_CODE).await?;
+        Ok(change.context("nothing is known of this person's consent")?.consent)
     }
 
     async fn duplicate(&mut self) -> anyhow::Result<String> {
@@ -245,9 +210,7 @@ impl<'a> Story<'a> {
             let (status, _) = self.websms.post(&body, None).await?;
             ensure!(status == 200, "answered with {status}");
         }
-        self.inbox
-            .reply("connexus", SHORT_CODE, "after the copies")
-            .await?;
+        self.inbox.reply("connexus", SHORT_CODE, "after the copies").await?;
         let acted_on = self.count_until("twice", "after the copies").await?;
         ensure!(acted_on == 1, "acted on {acted_on} times");
         Ok("two copies answered, one acted on".into())
@@ -260,14 +223,9 @@ impl<'a> Story<'a> {
         let spaced = body.replace(',', ", ");
         for (body, signature) in [(body, None), (body, Some(&other)), (spaced.as_str(), Some(&good))] {
             let (status, length) = self.mac.post(body, signature.map(String::as_str)).await?;
-            ensure!(
-                status == 401 && length == 0,
-                "answered with {status} and {length} bytes"
-            );
+            ensure!(status == 401 && length == 0, "answered with {status} and {length} bytes");
         }
-        self.inbox
-            .reply("connexus", SHORT_CODE, "after the forgeries")
-            .await?;
+        self.inbox.reply("connexus", SHORT_CODE, "after the forgeries").await?;
         let acted_on = self.count_until("forged", "after the forgeries").await?;
         ensure!(acted_on == 0, "acted on {acted_on} times");
         Ok("no, wrong and moved signature: 401, nothing stored".into())
@@ -292,10 +250,8 @@ impl<'a> Story<'a> {
             seen += u32::from(is(&event, text));
         }
         let store = &self.local.store;
-        wait_for("the stream to drain", async || {
-            Ok((store.depth(Queue::Events).await? == 0).then_some(()))
-        })
-        .await?;
+        wait_for("the stream to drain", async || Ok((store.depth(Queue::Events).await? == 0).then_some(())))
+            .await?;
         while let Ok(event) = self.events.try_recv() {
             seen += u32::from(is(&event, text));
         }

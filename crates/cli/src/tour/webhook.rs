@@ -13,10 +13,7 @@ pub(super) struct Poster {
 
 impl Poster {
     pub(super) fn new(http: &reqwest::Client, url: String) -> Self {
-        Self {
-            http: http.clone(),
-            url,
-        }
+        Self { http: http.clone(), url }
     }
 
     /// Posts a body, with a signature header if one is given; returns the status and the answer's length.
@@ -25,10 +22,7 @@ impl Poster {
         body: &str,
         signature: Option<&str>,
     ) -> anyhow::Result<(StatusCode, usize)> {
-        let mut request = self
-            .http
-            .post(&self.url)
-            .header("content-type", "application/json");
+        let mut request = self.http.post(&self.url).header("content-type", "application/json");
         if let Some(signature) = signature {
             request = request.header("x-mac-signature", signature);
         }
@@ -41,8 +35,5 @@ impl Poster {
 pub(super) fn signature(secret: &str, body: &str) -> anyhow::Result<String> {
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes())?;
     mac.update(body.as_bytes());
-    Ok(format!(
-        "sha256={}",
-        HEXLOWER.encode(&mac.finalize().into_bytes())
-    ))
+    Ok(format!("sha256={}", HEXLOWER.encode(&mac.finalize().into_bytes())))
 }

@@ -17,11 +17,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, error: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            error,
-            message: message.into(),
-        }
+        Self { status, error, message: message.into() }
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {

@@ -34,10 +34,7 @@ pub(super) async fn send(
     if let Some(refusal) = door.pass(&world.shutdown).await {
         return refusal;
     }
-    match authorize(&world, &headers)
-        .and(params)
-        .and_then(|params| CodeText::read(&params))
-    {
+    match authorize(&world, &headers).and(params).and_then(|params| CodeText::read(&params)) {
         Ok(code_text) => accept(&world, code_text),
         Err(refusal) => refusal.into(),
     }
@@ -62,12 +59,7 @@ impl CodeText {
         if domain.as_deref().is_some_and(|domain| !is_bare_host(domain)) {
             return Err(Refusal::invalid("webOtpDomain must be a bare host"));
         }
-        let text = wording(
-            &code,
-            &company,
-            params.text("msgComment").as_deref(),
-            domain.as_deref(),
-        );
+        let text = wording(&code, &company, params.text("msgComment").as_deref(), domain.as_deref());
         Ok(Self { to, code, text })
     }
 }
@@ -86,16 +78,11 @@ fn wording(code: &str, company: &str, comment: Option<&str>, domain: Option<&str
 }
 
 fn is_bare_host(domain: &str) -> bool {
-    domain.len() <= 253
-        && domain
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+    domain.len() <= 253 && domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
 }
 
 fn accept(world: &Arc<World>, sent: CodeText) -> Response {
-    let fault = world
-        .acceptance_fault(Gateway::Connexus, Target::Otp)
-        .map(|fault| fault.kind);
+    let fault = world.acceptance_fault(Gateway::Connexus, Target::Otp).map(|fault| fault.kind);
     if fault == Some(Kind::Refused200) {
         return Json(insufficient_funds()).into_response();
     }
@@ -138,17 +125,9 @@ mod tests {
 
     #[test]
     fn the_wording_is_the_documented_one() {
+        assert_eq!(wording("482174", "MyApp", None, None), "482174 is your MyApp verification code.");
         assert_eq!(
-            wording("482174", "MyApp", None, None),
-            "482174 is your MyApp verification code."
-        );
-        assert_eq!(
-            wording(
-                "482174",
-                "MyApp",
-                Some("Valid for 5 minutes."),
-                Some("app.example.com")
-            ),
+            wording("482174", "MyApp", Some("Valid for 5 minutes."), Some("app.example.com")),
             "482174 is your MyApp verification code. Valid for 5 minutes.\n@app.example.com #482174"
         );
     }
@@ -156,13 +135,7 @@ mod tests {
     #[test]
     fn a_domain_is_a_host_and_nothing_else() {
         assert!(is_bare_host("app.example.com"));
-        for wrong in [
-            "https://app.example.com",
-            "app.example.com/login",
-            "a b",
-            "host:8080",
-            "@host",
-        ] {
+        for wrong in ["https://app.example.com", "app.example.com/login", "a b", "host:8080", "@host"] {
             assert!(!is_bare_host(wrong), "{wrong}");
         }
     }

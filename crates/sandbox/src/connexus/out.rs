@@ -51,25 +51,17 @@ fn send_one(world: &Arc<World>, params: &Params) -> Response {
         Ok(message) => message,
         Err(refusal) => return refusal.into(),
     };
-    let fault = world
-        .acceptance_fault(Gateway::Connexus, Target::Out)
-        .map(|fault| fault.kind);
+    let fault = world.acceptance_fault(Gateway::Connexus, Target::Out).map(|fault| fault.kind);
     if fault == Some(Kind::Refused200) {
         return Json(insufficient_funds()).into_response();
     }
     let answer = accept(world, message, fault);
-    if fault == Some(Kind::AcceptThenDrop) {
-        broken_answer()
-    } else {
-        Json(answer).into_response()
-    }
+    if fault == Some(Kind::AcceptThenDrop) { broken_answer() } else { Json(answer).into_response() }
 }
 
 /// The bulk shape: the whole request succeeds, each message for itself may fail.
 fn send_many(world: &Arc<World>, messages: &[Value]) -> Response {
-    let fault = world
-        .acceptance_fault(Gateway::Connexus, Target::Out)
-        .map(|fault| fault.kind);
+    let fault = world.acceptance_fault(Gateway::Connexus, Target::Out).map(|fault| fault.kind);
     let send =
         |message: &Value| match Params::from_value(message).and_then(|params| Message::read(&params).ok()) {
             Some(_) if fault == Some(Kind::Refused200) => insufficient_funds(),
@@ -95,33 +87,24 @@ impl Message {
     fn read(params: &Params) -> Result<Self, Refusal> {
         let (to, body) = (params.recipient()?, params.required("body")?);
         if body.chars().count() > MAX_TEXT_CHARS {
-            return Err(Refusal::invalid(format!(
-                "body is longer than {MAX_TEXT_CHARS} characters"
-            )));
+            return Err(Refusal::invalid(format!("body is longer than {MAX_TEXT_CHARS} characters")));
         }
         let reference = params.text("messageId");
-        if reference
-            .as_ref()
-            .is_some_and(|id| id.chars().count() > MAX_REFERENCE_CHARS)
-        {
+        if reference.as_ref().is_some_and(|id| id.chars().count() > MAX_REFERENCE_CHARS) {
             return Err(Refusal::invalid(format!(
                 "messageId is longer than {MAX_REFERENCE_CHARS} characters"
             )));
         }
         let class = params.text("messageClass");
         if class.is_some_and(|class| class != "transactional" && class != "marketing") {
-            return Err(Refusal::invalid(
-                "messageClass must be transactional or marketing",
-            ));
+            return Err(Refusal::invalid("messageClass must be transactional or marketing"));
         }
         Ok(Self {
             to,
             from: params.text("from").unwrap_or_else(|| SHORT_CODE.into()),
             body,
             reference,
-            sandbox: params
-                .text("sandbox")
-                .is_some_and(|flag| flag == "true" || flag == "1"),
+            sandbox: params.text("sandbox").is_some_and(|flag| flag == "true" || flag == "1"),
         })
     }
 }

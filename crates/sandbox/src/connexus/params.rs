@@ -33,8 +33,7 @@ impl Params {
     }
 
     pub(super) fn required(&self, name: &str) -> Result<String, Refusal> {
-        self.text(name)
-            .ok_or_else(|| Refusal::invalid(format!("Missing parameter: {name}")))
+        self.text(name).ok_or_else(|| Refusal::invalid(format!("Missing parameter: {name}")))
     }
 
     /// E.164 digits without the leading `+`.
@@ -44,9 +43,7 @@ impl Params {
         if digits && (7..=15).contains(&to.len()) {
             Ok(to)
         } else {
-            Err(Refusal::invalid(
-                "Invalid number: to must be E.164 digits without the leading +",
-            ))
+            Err(Refusal::invalid("Invalid number: to must be E.164 digits without the leading +"))
         }
     }
 
@@ -76,31 +73,12 @@ impl<S: Send + Sync> FromRequest<S> for Params {
         let request = Request::from_parts(parts, Body::from(body));
         let Form(pairs) = Form::<Vec<(String, String)>>::from_request(request, state)
             .await
-            .map_err(|_| {
-                Refusal::new(
-                    StatusCode::BAD_REQUEST,
-                    "invalid_request",
-                    "The form is malformed",
-                )
-            })?;
-        Ok(Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name, value.into()))
-                .collect(),
-        ))
+            .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", "The form is malformed"))?;
+        Ok(Self(pairs.into_iter().map(|(name, value)| (name, value.into())).collect()))
     }
 }
 
 fn content_type_is_json(request: &Request) -> bool {
-    let content_type = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|value| {
-        value
-            .trim_start()
-            .to_ascii_lowercase()
-            .starts_with("application/json")
-    })
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/json"))
 }

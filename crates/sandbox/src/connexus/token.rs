@@ -35,11 +35,7 @@ fn check(world: &World, params: &Params) -> Result<(), Refusal> {
     if id == world.settings.client_id && secret == world.settings.client_secret {
         Ok(())
     } else {
-        Err(Refusal::new(
-            StatusCode::UNAUTHORIZED,
-            "invalid_client",
-            "Invalid client credentials",
-        ))
+        Err(Refusal::new(StatusCode::UNAUTHORIZED, "invalid_client", "Invalid client credentials"))
     }
 }
 
@@ -49,9 +45,7 @@ fn grant(world: &World) -> Response {
         Some(fault) if fault.kind == Kind::TokenLifetime => fault.expires_in_seconds.unwrap_or(1),
         _ => world.settings.token_lifetime_seconds,
     };
-    let token = world
-        .tokens()
-        .issue(Instant::now(), Duration::from_secs(lifetime));
+    let token = world.tokens().issue(Instant::now(), Duration::from_secs(lifetime));
     if fault.is_some_and(|fault| fault.kind == Kind::AcceptThenDrop) {
         return broken_answer();
     }

@@ -46,22 +46,10 @@ pub(super) async fn fire(
 ) -> Result<Json<Value>, Problem> {
     let reply = json_body(body)?;
     let at = reply.check()?;
-    let last = world
-        .phone()
-        .latest(&reply.from)
-        .map(|text| (text.gateway, text.from.clone()));
-    let gateway = reply
-        .gateway
-        .or(last.as_ref().map(|(gateway, _)| *gateway))
-        .unwrap_or(Gateway::Connexus);
-    let last_sender = last
-        .filter(|(sender, _)| *sender == gateway)
-        .map(|(_, from)| from);
-    let to = reply
-        .to
-        .clone()
-        .or(last_sender)
-        .unwrap_or_else(|| own_number(gateway).into());
+    let last = world.phone().latest(&reply.from).map(|text| (text.gateway, text.from.clone()));
+    let gateway = reply.gateway.or(last.as_ref().map(|(gateway, _)| *gateway)).unwrap_or(Gateway::Connexus);
+    let last_sender = last.filter(|(sender, _)| *sender == gateway).map(|(_, from)| from);
+    let to = reply.to.clone().or(last_sender).unwrap_or_else(|| own_number(gateway).into());
     let from = international(&reply.from);
 
     world.stats().replies += 1;
@@ -84,9 +72,7 @@ impl Reply {
             }
         }
         if self.text.chars().count() > MAX_TEXT_CHARS {
-            return Err(Problem::bad_request(format!(
-                "text is longer than {MAX_TEXT_CHARS} characters"
-            )));
+            return Err(Problem::bad_request(format!("text is longer than {MAX_TEXT_CHARS} characters")));
         }
         match self.timestamp {
             None => Ok(world::now()),
@@ -106,9 +92,5 @@ fn own_number(gateway: Gateway) -> &'static str {
 /// Digits get their `+`; a sender that is a word (some networks have them) stays one.
 fn international(from: &str) -> String {
     let bare = bare(from);
-    if bare.bytes().all(|b| b.is_ascii_digit()) {
-        format!("+{bare}")
-    } else {
-        bare
-    }
+    if bare.bytes().all(|b| b.is_ascii_digit()) { format!("+{bare}") } else { bare }
 }

@@ -98,8 +98,5 @@ pub(crate) fn broken_answer() -> Response {
 }
 
 fn status(fault: &Fault, default: StatusCode) -> StatusCode {
-    fault
-        .status
-        .and_then(|status| StatusCode::from_u16(status).ok())
-        .unwrap_or(default)
+    fault.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(default)
 }

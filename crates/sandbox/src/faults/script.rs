@@ -8,21 +8,11 @@ use crate::{phone::Gateway, webhooks::EventKind};
 const MAX_FAULTS: usize = 100;
 
 /// Kinds that answer before anybody looks at the request.
-const AT_THE_DOOR: [Kind; 5] = [
-    Kind::Unauthorized,
-    Kind::Forbidden,
-    Kind::RateLimited,
-    Kind::ServerError,
-    Kind::NotJson,
-];
+const AT_THE_DOOR: [Kind; 5] =
+    [Kind::Unauthorized, Kind::Forbidden, Kind::RateLimited, Kind::ServerError, Kind::NotJson];
 /// Kinds that change how an accepted request ends.
-const ON_ACCEPTANCE: [Kind; 5] = [
-    Kind::Refused200,
-    Kind::AcceptThenDrop,
-    Kind::NoMessageId,
-    Kind::AsSeen,
-    Kind::TokenLifetime,
-];
+const ON_ACCEPTANCE: [Kind; 5] =
+    [Kind::Refused200, Kind::AcceptThenDrop, Kind::NoMessageId, Kind::AsSeen, Kind::TokenLifetime];
 
 /// The active faults, in the order they were posted.
 #[derive(Default)]
@@ -38,11 +28,7 @@ impl Script {
             return Err(format!("at most {MAX_FAULTS} faults at a time"));
         }
         // Expiring tokens is done the moment it is said: nothing is left to strike.
-        self.faults.extend(
-            faults
-                .into_iter()
-                .filter(|fault| fault.kind != Kind::ExpireTokens),
-        );
+        self.faults.extend(faults.into_iter().filter(|fault| fault.kind != Kind::ExpireTokens));
         Ok(())
     }
 
@@ -56,15 +42,8 @@ impl Script {
 
     /// What a request meets on arrival.
     pub(crate) fn at_the_door(&mut self, gateway: Gateway, target: Target) -> Door {
-        let delay = self
-            .take(gateway, target, &[Kind::Slow])
-            .map(|fault| fault.delay(5_000));
-        Door {
-            gateway,
-            target,
-            delay,
-            refusal: self.take(gateway, target, &AT_THE_DOOR),
-        }
+        let delay = self.take(gateway, target, &[Kind::Slow]).map(|fault| fault.delay(5_000));
+        Door { gateway, target, delay, refusal: self.take(gateway, target, &AT_THE_DOOR) }
     }
 
     /// What a request meets that passed every check.
@@ -126,31 +105,11 @@ mod tests {
     #[test]
     fn a_counted_fault_strikes_that_often_and_only_where_it_belongs() {
         let mut script = script(r#"[{"kind":"server_error","on":"otp","times":2}]"#);
-        assert!(
-            script
-                .at_the_door(Gateway::Connexus, Target::Out)
-                .refusal
-                .is_none()
-        );
-        assert!(
-            script
-                .at_the_door(Gateway::Connexus, Target::Otp)
-                .refusal
-                .is_some()
-        );
+        assert!(script.at_the_door(Gateway::Connexus, Target::Out).refusal.is_none());
+        assert!(script.at_the_door(Gateway::Connexus, Target::Otp).refusal.is_some());
         assert_eq!(script.active()[0].times, Some(1));
-        assert!(
-            script
-                .at_the_door(Gateway::Connexus, Target::Otp)
-                .refusal
-                .is_some()
-        );
-        assert!(
-            script
-                .at_the_door(Gateway::Connexus, Target::Otp)
-                .refusal
-                .is_none()
-        );
+        assert!(script.at_the_door(Gateway::Connexus, Target::Otp).refusal.is_some());
+        assert!(script.at_the_door(Gateway::Connexus, Target::Otp).refusal.is_none());
         assert!(script.active().is_empty());
     }
 

@@ -32,16 +32,10 @@ impl Message {
         let text = text_of("text", true, "must be 1 to 1600 characters", |text| {
             (1..=MAX_TEXT_CHARS).contains(&text.chars().count())
         });
-        text_of("ref", false, "must be at most 64 characters", |text| {
-            text.chars().count() <= MAX_REF_CHARS
-        });
+        text_of("ref", false, "must be at most 64 characters", |text| text.chars().count() <= MAX_REF_CHARS);
         text_of("callback", false, "must be an http or https URL", is_http_url);
         text_of("channel", false, "must be sms", |channel| channel == "sms");
-        if issues.is_empty() {
-            Ok(Self { to, text })
-        } else {
-            Err(issues)
-        }
+        if issues.is_empty() { Ok(Self { to, text }) } else { Err(issues) }
     }
 }
 
@@ -70,10 +64,7 @@ mod tests {
         let body =
             json!({"to": "6421234567", "text": "", "ref": "r".repeat(65), "channel": "fax", "callback": "x"});
         let issues = Message::read(body.to_string().as_bytes()).unwrap_err();
-        let paths: Vec<&str> = issues
-            .iter()
-            .filter_map(|issue| issue["path"][0].as_str())
-            .collect();
+        let paths: Vec<&str> = issues.iter().filter_map(|issue| issue["path"][0].as_str()).collect();
         assert_eq!(paths, ["to", "text", "ref", "callback", "channel"]);
         assert_eq!(Message::read(b"nonsense").unwrap_err().len(), 1);
     }

@@ -22,9 +22,7 @@ pub(crate) fn reply(
     reference: Option<&str>,
     received_at: Timestamp,
 ) -> String {
-    let plan = world
-        .faults()
-        .on_webhook(Gateway::MobileApiConnect, EventKind::Reply);
+    let plan = world.faults().on_webhook(Gateway::MobileApiConnect, EventKind::Reply);
     let message_id = ids::opaque("in_");
     let body = json!({
         "event": "message.received",

@@ -23,16 +23,7 @@ pub(super) async fn genuine(chain: &Chain, event: &Event, attempt: usize) -> boo
         return false;
     };
     let outcome = post(chain, event, url, &chain.world.courier.mac_secret).await;
-    record(
-        chain,
-        event,
-        Attempt {
-            url_index,
-            number: attempt,
-            forged: false,
-        },
-        outcome,
-    );
+    record(chain, event, Attempt { url_index, number: attempt, forged: false }, outcome);
     match (event.gateway, outcome) {
         // "Must answer 200" here, "answer 2xx" there.
         (Gateway::Connexus, Outcome::Status(status)) => status == 200,
@@ -51,16 +42,7 @@ pub(super) async fn forged(chain: &Chain, event: &Event) {
         Gateway::MobileApiConnect => url,
     };
     let outcome = post(chain, event, url, &ids::opaque("whsec_")).await;
-    record(
-        chain,
-        event,
-        Attempt {
-            url_index,
-            number: 1,
-            forged: true,
-        },
-        outcome,
-    );
+    record(chain, event, Attempt { url_index, number: 1, forged: true }, outcome);
 }
 
 async fn post(chain: &Chain, event: &Event, url: Url, secret: &str) -> Outcome {
@@ -75,10 +57,7 @@ async fn post(chain: &Chain, event: &Event, url: Url, secret: &str) -> Outcome {
     match request.body(event.body.clone()).send().await {
         Ok(response) => {
             let status = response.status();
-            if response
-                .content_length()
-                .is_some_and(|length| length <= MAX_ANSWER_BYTES)
-            {
+            if response.content_length().is_some_and(|length| length <= MAX_ANSWER_BYTES) {
                 // Read only so that the connection can be used again.
                 let _ = response.bytes().await;
             }
@@ -104,9 +83,7 @@ fn without_secret(mut url: Url) -> Url {
     let wrong = ids::opaque("");
     if url.query().is_some_and(|query| !query.is_empty()) {
         let names: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
-        url.query_pairs_mut()
-            .clear()
-            .extend_pairs(names.iter().map(|name| (name, &wrong)));
+        url.query_pairs_mut().clear().extend_pairs(names.iter().map(|name| (name, &wrong)));
     } else if url.password().is_some() {
         // Only a URL without a host refuses a password, and those are not webhook addresses.
         let _ = url.set_password(Some(&wrong));
@@ -124,11 +101,7 @@ struct Attempt {
 }
 
 fn record(chain: &Chain, event: &Event, attempt: Attempt, outcome: Outcome) {
-    let Attempt {
-        url_index,
-        number,
-        forged,
-    } = attempt;
+    let Attempt { url_index, number, forged } = attempt;
     match outcome {
         Outcome::Status(status) => {
             tracing::info!(

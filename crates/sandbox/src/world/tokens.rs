@@ -27,9 +27,7 @@ impl Tokens {
         }
         let token = ids::opaque("wst_");
         // A lifetime beyond what the clock can say is as good as for ever.
-        let end = now
-            .checked_add(lifetime)
-            .unwrap_or(now + Duration::from_secs(u32::MAX.into()));
+        let end = now.checked_add(lifetime).unwrap_or(now + Duration::from_secs(u32::MAX.into()));
         self.ends.insert(token.clone(), end);
         self.order.push_back(token.clone());
         token

@@ -15,19 +15,12 @@ use crate::support::{DEADLINE, Receiver};
 
 fn sandbox(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
-    command
-        .args(args)
-        .env_remove("RUST_LOG")
-        .kill_on_drop(true)
-        .stdin(Stdio::null());
+    command.args(args).env_remove("RUST_LOG").kill_on_drop(true).stdin(Stdio::null());
     command
 }
 
 async fn output(mut command: Command) -> Output {
-    tokio::time::timeout(DEADLINE, command.output())
-        .await
-        .expect("an end in time")
-        .unwrap()
+    tokio::time::timeout(DEADLINE, command.output()).await.expect("an end in time").unwrap()
 }
 
 #[tokio::test]
@@ -41,40 +34,17 @@ async fn the_first_line_names_the_address_and_a_signal_ends_it() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = tokio::time::timeout(DEADLINE, lines.next_line())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.unwrap().unwrap().unwrap();
         let base = line.strip_prefix("listening on ").unwrap();
         // Usually a sandbox in this process has done it; here it runs in another.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(Duration::from_secs(5))
-            .no_proxy()
-            .build()
-            .unwrap();
-        assert_eq!(
-            client
-                .get(format!("{base}/healthz"))
-                .send()
-                .await
-                .unwrap()
-                .status(),
-            200
-        );
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build().unwrap();
+        assert_eq!(client.get(format!("{base}/healthz")).send().await.unwrap().status(), 200);
 
         let pid = child.id().unwrap().to_string();
-        let killed = Command::new("kill")
-            .args(["-s", signal, &pid])
-            .status()
-            .await
-            .unwrap();
+        let killed = Command::new("kill").args(["-s", signal, &pid]).status().await.unwrap();
         assert!(killed.success());
-        let output = tokio::time::timeout(DEADLINE, child.wait_with_output())
-            .await
-            .unwrap()
-            .unwrap();
+        let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await.unwrap().unwrap();
         assert_eq!(output.status.code(), Some(0), "{signal}");
         let log = String::from_utf8(output.stderr).unwrap();
         assert!(log.lines().all(|line| line.starts_with('{')), "{log}");
@@ -100,64 +70,29 @@ async fn logs_hold_no_code_no_number_and_no_secret_even_at_trace() {
         let mut text = String::new();
         log.read_to_string(&mut text).await.map(|_| text)
     });
-    let line = tokio::time::timeout(DEADLINE, lines.next_line())
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.unwrap().unwrap().unwrap();
     let base = line.strip_prefix("listening on ").unwrap().to_owned();
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .timeout(DEADLINE)
-        .no_proxy()
-        .build()
-        .unwrap();
+    let client = reqwest::Client::builder().timeout(DEADLINE).no_proxy().build().unwrap();
 
     let form = [("client_id", "cid_sandbox"), ("client_secret", "c4nary-client")];
-    let token = client
-        .post(format!("{base}/api/connexus/auth/token"))
-        .form(&form)
-        .send()
-        .await
-        .unwrap();
+    let token = client.post(format!("{base}/api/connexus/auth/token")).form(&form).send().await.unwrap();
     let token: Value = token.json().await.unwrap();
     let token = token["access_token"].as_str().unwrap();
-    let form = [
-        ("to", "6421234567"),
-        ("msgCompany", "MyApp"),
-        ("msgCode", "48217493"),
-    ];
-    let otp = client
-        .post(format!("{base}/api/connexus/sms/otp"))
-        .bearer_auth(token)
-        .form(&form);
+    let form = [("to", "6421234567"), ("msgCompany", "MyApp"), ("msgCode", "48217493")];
+    let otp = client.post(format!("{base}/api/connexus/sms/otp")).bearer_auth(token).form(&form);
     assert_eq!(otp.send().await.unwrap().status(), 200);
     let text = json!({"to": "+6421234567", "text": "48217493"});
-    let message = client
-        .post(format!("{base}/v1/messages"))
-        .bearer_auth("c4nary-key")
-        .json(&text);
+    let message = client.post(format!("{base}/v1/messages")).bearer_auth("c4nary-key").json(&text);
     assert_eq!(message.send().await.unwrap().status(), 202);
     let reply = json!({"from": "+6421234567", "text": "48217493"});
-    client
-        .post(format!("{base}/sandbox/reply"))
-        .json(&reply)
-        .send()
-        .await
-        .unwrap();
+    client.post(format!("{base}/sandbox/reply")).json(&reply).send().await.unwrap();
     for _ in 0..3 {
         receiver.next().await;
     }
     child.start_kill().unwrap();
-    let log = tokio::time::timeout(DEADLINE, log)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
-    assert!(
-        log.contains("sandbox.text.accepted") && log.contains("TRACE"),
-        "a log at trace"
-    );
+    let log = tokio::time::timeout(DEADLINE, log).await.unwrap().unwrap().unwrap();
+    assert!(log.contains("sandbox.text.accepted") && log.contains("TRACE"), "a log at trace");
     for secret in ["48217493", "6421234567", "c4nary", token] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
@@ -171,11 +106,7 @@ async fn bad_configuration_is_64_and_one_clear_line() {
         (vec!["--connexus-webhook", "s3cret"], None, "connexus webhook 1"),
         (vec!["--retry-delays", "soon"], None, "soon"),
         (vec![], Some(("TEXTPROOF_SANDBOX_API_KEY", "")), "api key"),
-        (
-            vec![],
-            Some(("TEXTPROOF_LOG_FORMAT", "xml")),
-            "TEXTPROOF_LOG_FORMAT",
-        ),
+        (vec![], Some(("TEXTPROOF_LOG_FORMAT", "xml")), "TEXTPROOF_LOG_FORMAT"),
         (vec![], Some(("RUST_LOG", "=,=!")), "RUST_LOG"),
     ] {
         let mut command = sandbox(&["--bind", "127.0.0.1:0"]);

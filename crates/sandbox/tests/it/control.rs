@@ -12,26 +12,10 @@ use crate::support::{DEADLINE, PHONE, Receiver, host};
 async fn the_inbox_takes_a_number_in_every_spelling_and_is_oldest_first() {
     let host = host().await;
     for body in ["one", "two"] {
-        assert_eq!(
-            host.connexus("/sms/out", &[("to", PHONE), ("body", body)])
-                .await
-                .unwrap()
-                .status(),
-            200
-        );
+        assert_eq!(host.connexus("/sms/out", &[("to", PHONE), ("body", body)]).await.unwrap().status(), 200);
     }
-    for spelling in [
-        "6421234567",
-        "+6421234567",
-        "%2B6421234567",
-        "%2B64%2021%20234%20567",
-    ] {
-        let texts: Vec<_> = host
-            .inbox(spelling)
-            .await
-            .iter()
-            .map(|text| text["text"].clone())
-            .collect();
+    for spelling in ["6421234567", "+6421234567", "%2B6421234567", "%2B64%2021%20234%20567"] {
+        let texts: Vec<_> = host.inbox(spelling).await.iter().map(|text| text["text"].clone()).collect();
         assert_eq!(texts, [json!("one"), json!("two")], "{spelling}");
     }
     assert!(host.inbox("6421000000").await.is_empty());
@@ -46,14 +30,8 @@ async fn texts_are_broadcast_as_they_arrive() {
     let host = host().await;
     let mut texts = host.sandbox.texts();
     host.otp().await.unwrap();
-    let text = tokio::time::timeout(DEADLINE, texts.recv())
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        (text.gateway, text.to.as_str()),
-        (Gateway::Connexus, "+6421234567")
-    );
+    let text = tokio::time::timeout(DEADLINE, texts.recv()).await.unwrap().unwrap();
+    assert_eq!((text.gateway, text.to.as_str()), (Gateway::Connexus, "+6421234567"));
     assert_eq!(text.text, "482174 is your MyApp verification code.");
 }
 
@@ -62,9 +40,7 @@ async fn stats_count_requests_and_sends() {
     let host = host().await;
     host.otp().await.unwrap();
     host.connexus("/sms/otp", &[]).await.unwrap();
-    host.connexus("/sms/out", &[("to", PHONE), ("body", "hi")])
-        .await
-        .unwrap();
+    host.connexus("/sms/out", &[("to", PHONE), ("body", "hi")]).await.unwrap();
     let stats = host.get("/sandbox/stats").await;
     assert_eq!(stats["token_requests"], 3);
     assert_eq!(stats["requests"]["connexus"], json!({"otp": 2, "out": 1}));
@@ -79,8 +55,7 @@ async fn reset_brings_back_the_beginning_but_keeps_the_addresses() {
     receiver.attach(&host);
     let token = host.token().await;
     host.otp().await.unwrap();
-    host.stats_when("reports", |stats| stats["webhooks"]["delivered"] == 2)
-        .await;
+    host.stats_when("reports", |stats| stats["webhooks"]["delivered"] == 2).await;
     host.fault(json!({"kind": "server_error"})).await;
     host.fault(json!({"kind": "late", "delay_ms": 600_000})).await;
     host.reply("never told", "connexus").await;
@@ -89,16 +64,9 @@ async fn reset_brings_back_the_beginning_but_keeps_the_addresses() {
     assert!(host.inbox(PHONE).await.is_empty());
     assert_eq!(host.get("/sandbox/faults").await, json!({"faults": []}));
     let stats = host.get("/sandbox/stats").await;
-    assert_eq!(
-        (&stats["token_requests"], &stats["webhooks"]["pending"]),
-        (&json!(0), &json!(0))
-    );
+    assert_eq!((&stats["token_requests"], &stats["webhooks"]["pending"]), (&json!(0), &json!(0)));
     let url = host.url("/api/connexus/sms/out");
-    let request = host
-        .client
-        .post(url)
-        .bearer_auth(token)
-        .form(&[("to", PHONE), ("body", "hi")]);
+    let request = host.client.post(url).bearer_auth(token).form(&[("to", PHONE), ("body", "hi")]);
     assert_eq!(request.send().await.unwrap().status(), 401, "the token is gone");
 
     host.reply("told", "connexus").await;
@@ -113,41 +81,23 @@ async fn what_the_controls_refuse_is_a_problem() {
     for (path, body) in [
         ("/sandbox/reply", json!({"to": "552", "text": "hi"})),
         ("/sandbox/reply", json!({"from": " ", "to": "552", "text": "hi"})),
-        (
-            "/sandbox/reply",
-            json!({"from": "1", "to": "552", "text": "a".repeat(1_601)}),
-        ),
-        (
-            "/sandbox/reply",
-            json!({"from": "1", "text": "hi", "timestamp": i64::MAX}),
-        ),
+        ("/sandbox/reply", json!({"from": "1", "to": "552", "text": "a".repeat(1_601)})),
+        ("/sandbox/reply", json!({"from": "1", "text": "hi", "timestamp": i64::MAX})),
         ("/sandbox/faults", json!({"kind": "unheard_of"})),
         ("/sandbox/faults", json!({"kind": "slow", "colour": "red"})),
-        (
-            "/sandbox/faults",
-            json!([{"kind": "slow"}, {"kind": "forge", "on": "otp"}]),
-        ),
+        ("/sandbox/faults", json!([{"kind": "slow"}, {"kind": "forge", "on": "otp"}])),
         ("/sandbox/webhooks", json!({"connexus": ["ftp://s3cret"]})),
         ("/sandbox/nothing", json!({})),
     ] {
         let response = host.post(path, &body).await;
         assert!(response.status().is_client_error(), "{path} {body}");
-        assert_eq!(
-            response.headers()["content-type"],
-            "application/problem+json",
-            "{path} {body}"
-        );
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path} {body}");
         let text = response.text().await.unwrap();
         assert!(text.contains("\"detail\"") && !text.contains("s3cret"), "{text}");
     }
     assert_eq!(host.get("/sandbox/faults").await, json!({"faults": []}));
     // A page elsewhere cannot post here without asking first: only application/json is taken.
-    let plain = host
-        .client
-        .post(host.url("/sandbox/reply"))
-        .body(r#"{"from":"1","text":"x"}"#)
-        .send()
-        .await;
+    let plain = host.client.post(host.url("/sandbox/reply")).body(r#"{"from":"1","text":"x"}"#).send().await;
     assert_eq!(plain.unwrap().status(), 415);
     assert_eq!(host.get("/healthz").await, json!({"ok": true}));
     assert_eq!(host.get("/readyz").await, json!({"ok": true}));
@@ -156,18 +106,9 @@ async fn what_the_controls_refuse_is_a_problem() {
 #[tokio::test]
 async fn a_setting_that_cannot_work_is_refused_before_anything_is_bound() {
     for settings in [
-        Settings {
-            client_secret: String::new(),
-            ..Settings::default()
-        },
-        Settings {
-            mac_webhooks: vec!["not a url".into()],
-            ..Settings::default()
-        },
-        Settings {
-            token_lifetime_seconds: 0,
-            ..Settings::default()
-        },
+        Settings { client_secret: String::new(), ..Settings::default() },
+        Settings { mac_webhooks: vec!["not a url".into()], ..Settings::default() },
+        Settings { token_lifetime_seconds: 0, ..Settings::default() },
     ] {
         let started = sandbox::start(settings, CancellationToken::new()).await;
         assert_eq!(started.err().unwrap().kind(), std::io::ErrorKind::InvalidInput);
@@ -177,54 +118,25 @@ async fn a_setting_that_cannot_work_is_refused_before_anything_is_bound() {
 #[tokio::test]
 async fn it_stops_in_bounded_time_with_requests_and_webhooks_under_way() {
     let shutdown = CancellationToken::new();
-    let settings = Settings {
-        bind: ([127, 0, 0, 1], 0).into(),
-        ..Settings::default()
-    };
+    let settings = Settings { bind: ([127, 0, 0, 1], 0).into(), ..Settings::default() };
     let sandbox = sandbox::start(settings, shutdown.clone()).await.unwrap();
     let base = format!("http://{}", sandbox.addr());
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let webhooks = json!({"connexus": ["http://127.0.0.1:9/hooks"]});
-    client
-        .post(format!("{base}/sandbox/webhooks"))
-        .json(&webhooks)
-        .send()
-        .await
-        .unwrap();
+    client.post(format!("{base}/sandbox/webhooks")).json(&webhooks).send().await.unwrap();
     let faults = json!([{"kind": "slow", "delay_ms": 600_000}, {"kind": "late", "delay_ms": 600_000}]);
-    client
-        .post(format!("{base}/sandbox/faults"))
-        .json(&faults)
-        .send()
-        .await
-        .unwrap();
+    client.post(format!("{base}/sandbox/faults")).json(&faults).send().await.unwrap();
     let reply = json!({"from": "+6421234567", "text": "late"});
-    client
-        .post(format!("{base}/sandbox/reply"))
-        .json(&reply)
-        .send()
-        .await
-        .unwrap();
+    client.post(format!("{base}/sandbox/reply")).json(&reply).send().await.unwrap();
     let slow = tokio::spawn(client.post(format!("{base}/api/connexus/sms/otp")).send());
-    let asking = async {
-        loop {
-            let stats = client.get(format!("{base}/sandbox/stats")).send().await.unwrap();
-            let stats: serde_json::Value = stats.json().await.unwrap();
-            if stats["requests"]["connexus"]["otp"] == 1 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, asking).await.unwrap();
+    test_support::eventually_true(DEADLINE, "the slow request has arrived", async || {
+        let stats = client.get(format!("{base}/sandbox/stats")).send().await.unwrap();
+        let stats: serde_json::Value = stats.json().await.unwrap();
+        stats["requests"]["connexus"]["otp"] == 1
+    })
+    .await;
     shutdown.cancel();
-    tokio::time::timeout(DEADLINE, sandbox.stopped())
-        .await
-        .expect("a bounded drain");
-    assert_eq!(
-        slow.await.unwrap().unwrap().status(),
-        401,
-        "the slow request was let go, not cut"
-    );
+    tokio::time::timeout(DEADLINE, sandbox.stopped()).await.expect("a bounded drain");
+    assert_eq!(slow.await.unwrap().unwrap().status(), 401, "the slow request was let go, not cut");
     assert!(client.get(format!("{base}/healthz")).send().await.is_err());
 }

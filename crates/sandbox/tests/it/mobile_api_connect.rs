@@ -18,10 +18,7 @@ async fn a_message_is_queued_and_arrives() {
     assert!(answer["id"].as_str().unwrap().starts_with("msg_"));
     assert_eq!(answer["status"], "queued");
     let created = answer["createdAt"].as_str().unwrap();
-    assert!(
-        created.len() == "2026-06-12T14:32:00.000Z".len() && created.ends_with('Z'),
-        "{created}"
-    );
+    assert!(created.len() == "2026-06-12T14:32:00.000Z".len() && created.ends_with('Z'), "{created}");
 
     let inbox = host.inbox(&format!("%2B{PHONE}")).await;
     assert_eq!(inbox[0]["text"], "Kia ora");
@@ -43,26 +40,12 @@ async fn every_documented_refusal_has_its_shape() {
 
     let response = host.client.post(&url).json(&body).send().await.unwrap();
     assert_eq!(refused(response).await, (401, json!({"error": "unauthorized"})));
-    let response = host
-        .client
-        .post(&url)
-        .bearer_auth("sk_live_other")
-        .json(&body)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        refused(response).await,
-        (401, json!({"error": "invalid_api_key"}))
-    );
+    let response = host.client.post(&url).bearer_auth("sk_live_other").json(&body).send().await.unwrap();
+    assert_eq!(refused(response).await, (401, json!({"error": "invalid_api_key"})));
     let response = host.client.get(host.url("/v1/devices")).send().await.unwrap();
     assert_eq!(refused(response).await, (404, json!({"error": "not_found"})));
 
-    for wrong in [
-        json!({"to": PHONE, "text": "hi"}),
-        json!({"to": "+6421234567"}),
-        json!([]),
-    ] {
+    for wrong in [json!({"to": PHONE, "text": "hi"}), json!({"to": "+6421234567"}), json!([])] {
         let (status, answer) = refused(host.message(&wrong).await.unwrap()).await;
         assert_eq!((status, &answer["error"]), (400, &json!("validation_error")));
         assert!(!answer["issues"].as_array().unwrap().is_empty());

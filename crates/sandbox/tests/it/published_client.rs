@@ -50,9 +50,6 @@ async fn a_client_written_for_the_real_gateway_works_unchanged() {
         .unwrap();
     assert_eq!((answer.status.as_str(), answer.parts), ("success", 1));
     assert!(!answer.message_id.is_empty());
-    let text = format!(
-        "{} is your Café & Co verification code. Valid for 5 minutes.",
-        answer.code
-    );
+    let text = format!("{} is your Café & Co verification code. Valid for 5 minutes.", answer.code);
     assert_eq!(host.inbox("6421234567").await[0]["text"], text);
 }

@@ -30,21 +30,10 @@ pub(crate) async fn host() -> Host {
 
 pub(crate) async fn host_with(settings: Settings) -> Host {
     let shutdown = CancellationToken::new();
-    let settings = Settings {
-        bind: SocketAddr::from(([127, 0, 0, 1], 0)),
-        ..settings
-    };
+    let settings = Settings { bind: SocketAddr::from(([127, 0, 0, 1], 0)), ..settings };
     let sandbox = sandbox::start(settings, shutdown.clone()).await.unwrap();
-    let client = reqwest::Client::builder()
-        .timeout(DEADLINE)
-        .no_proxy()
-        .build()
-        .unwrap();
-    Host {
-        sandbox,
-        client,
-        _shutdown: shutdown.drop_guard(),
-    }
+    let client = reqwest::Client::builder().timeout(DEADLINE).no_proxy().build().unwrap();
+    Host { sandbox, client, _shutdown: shutdown.drop_guard() }
 }
 
 /// Retries after 20 and 40 ms, so that a test sees all of them.
@@ -84,12 +73,7 @@ impl Host {
 
     pub(crate) async fn token(&self) -> String {
         let credentials = [("client_id", "cid_sandbox"), ("client_secret", "csk_sandbox")];
-        let answer = self
-            .client
-            .post(self.url("/api/connexus/auth/token"))
-            .form(&credentials)
-            .send()
-            .await;
+        let answer = self.client.post(self.url("/api/connexus/auth/token")).form(&credentials).send().await;
         let answer: Value = answer.unwrap().json().await.unwrap();
         answer["access_token"].as_str().unwrap().to_owned()
     }
@@ -102,20 +86,11 @@ impl Host {
     }
 
     pub(crate) async fn otp(&self) -> reqwest::Result<Response> {
-        self.connexus(
-            "/sms/otp",
-            &[("to", PHONE), ("msgCompany", "MyApp"), ("msgCode", "482174")],
-        )
-        .await
+        self.connexus("/sms/otp", &[("to", PHONE), ("msgCompany", "MyApp"), ("msgCode", "482174")]).await
     }
 
     pub(crate) async fn message(&self, body: &Value) -> reqwest::Result<Response> {
-        self.client
-            .post(self.url("/v1/messages"))
-            .bearer_auth("sk_live_sandbox")
-            .json(body)
-            .send()
-            .await
+        self.client.post(self.url("/v1/messages")).bearer_auth("sk_live_sandbox").json(body).send().await
     }
 
     pub(crate) async fn inbox(&self, phone: &str) -> Vec<Value> {
@@ -125,19 +100,11 @@ impl Host {
 
     /// Asks for the stats until they satisfy the condition.
     pub(crate) async fn stats_when(&self, what: &str, good: impl Fn(&Value) -> bool) -> Value {
-        let asking = async {
-            loop {
-                let stats = self.get("/sandbox/stats").await;
-                if good(&stats) {
-                    return stats;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let Ok(stats) = tokio::time::timeout(DEADLINE, asking).await else {
-            panic!("not in time: {what}: {}", self.get("/sandbox/stats").await)
-        };
-        stats
+        test_support::eventually(DEADLINE, what, async || {
+            let stats = self.get("/sandbox/stats").await;
+            good(&stats).then_some(stats)
+        })
+        .await
     }
 }
 
@@ -154,9 +121,7 @@ impl Hook {
     }
 
     pub(crate) fn signature(&self) -> Option<&str> {
-        self.headers
-            .get("X-MAC-Signature")
-            .map(|value| value.to_str().unwrap())
+        self.headers.get("X-MAC-Signature").map(|value| value.to_str().unwrap())
     }
 }
 
@@ -173,9 +138,7 @@ impl Receiver {
         let addr = listener.local_addr().unwrap();
         let (sender, hooks) = mpsc::unbounded_channel();
         let answers = Arc::new(Mutex::new(answers.iter().copied().collect()));
-        let app = Router::new()
-            .fallback(take)
-            .with_state((sender, Arc::clone(&answers)));
+        let app = Router::new().fallback(take).with_state((sender, Arc::clone(&answers)));
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { addr, hooks, answers }
     }
@@ -185,10 +148,7 @@ impl Receiver {
     }
 
     pub(crate) async fn next(&mut self) -> Hook {
-        tokio::time::timeout(DEADLINE, self.hooks.recv())
-            .await
-            .expect("a webhook in time")
-            .unwrap()
+        tokio::time::timeout(DEADLINE, self.hooks.recv()).await.expect("a webhook in time").unwrap()
     }
 
     pub(crate) fn nothing_more(&mut self) -> bool {
@@ -214,10 +174,6 @@ async fn take(
     body: Bytes,
 ) -> StatusCode {
     let answer = answers.lock().unwrap().pop_front().unwrap_or(200);
-    let _ = hooks.send(Hook {
-        path: uri.path().to_owned(),
-        headers,
-        body,
-    });
+    let _ = hooks.send(Hook { path: uri.path().to_owned(), headers, body });
     StatusCode::from_u16(answer).unwrap()
 }

@@ -9,15 +9,12 @@ use super::schema::{Key, Kind, names};
 /// messages call the table, `place` the file or variable it comes from.
 pub(super) fn table(table: &mut Table, keys: &[Key], section: &str, place: &str) -> Result<(), ConfigError> {
     for (name, value) in table.iter_mut() {
-        let key = keys
-            .iter()
-            .find(|key| key.name == name)
-            .ok_or_else(|| ConfigError::UnknownKey {
-                key: name.clone(),
-                section: section.to_owned(),
-                place: place.to_owned(),
-                known: names(keys),
-            })?;
+        let key = keys.iter().find(|key| key.name == name).ok_or_else(|| ConfigError::UnknownKey {
+            key: name.clone(),
+            section: section.to_owned(),
+            place: place.to_owned(),
+            known: names(keys),
+        })?;
         self::value(value, key.kind, &format!("{section} {name}"), place)?;
     }
     Ok(())
@@ -49,11 +46,7 @@ pub(super) fn value(value: &mut Value, kind: Kind, name: &str, place: &str) -> R
         }
         _ => false,
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(ConfigError::invalid(name, place, expected(kind)))
-    }
+    if fits { Ok(()) } else { Err(ConfigError::invalid(name, place, expected(kind))) }
 }
 
 fn expected(kind: Kind) -> &'static str {

@@ -72,10 +72,7 @@ impl Reader<'_> {
         };
         let alone = MapDeserializer::<_, ValueError>::new([("scheme", scheme)].into_iter());
         let mut authentication = Authentication::deserialize(alone).map_err(|known| {
-            let problem = format!(
-                "this version does not know {scheme:?}: {}",
-                one_line(&known.to_string())
-            );
+            let problem = format!("this version does not know {scheme:?}: {}", one_line(&known.to_string()));
             self.unsupported("auth.scheme", problem)
         })?;
         match &mut authentication {
@@ -112,26 +109,14 @@ impl Reader<'_> {
         let path = format!("{} number {number} value", self.path("secrets"));
         let value = secrets::resolve(raw.value.as_ref(), raw.value_file.as_deref(), &path, &place)?
             .ok_or_else(|| {
-                self.invalid(
-                    "secrets",
-                    format!("number {number} needs a value or a value_file"),
-                )
+                self.invalid("secrets", format!("number {number} needs a value or a value_file"))
             })?;
-        let not_after = raw
-            .not_after
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(|_| {
-                let problem =
-                    format!("not_after of number {number} must be a time such as \"2026-12-01T00:00:00Z\"");
-                self.invalid("secrets", problem)
-            })?;
-        Ok(SecretEntry {
-            id: raw.id.clone().unwrap_or_default(),
-            value,
-            not_after,
-        })
+        let not_after = raw.not_after.as_deref().map(str::parse).transpose().map_err(|_| {
+            let problem =
+                format!("not_after of number {number} must be a time such as \"2026-12-01T00:00:00Z\"");
+            self.invalid("secrets", problem)
+        })?;
+        Ok(SecretEntry { id: raw.id.clone().unwrap_or_default(), value, not_after })
     }
 
     fn refused(&self, error: &EndpointError) -> ConfigError {

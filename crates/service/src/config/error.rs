@@ -92,19 +92,11 @@ pub enum ConfigError {
 impl ConfigError {
     /// A value that cannot be used: `key (place): problem`.
     pub fn invalid(key: impl Into<String>, place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Invalid {
-            key: key.into(),
-            place: place.into(),
-            problem: problem.into(),
-        }
+        Self::Invalid { key: key.into(), place: place.into(), problem: problem.into() }
     }
 
     pub(super) fn unsupported(key: String, place: String, problem: impl Into<String>) -> Self {
-        Self::Unsupported {
-            key,
-            place,
-            problem: problem.into(),
-        }
+        Self::Unsupported { key, place, problem: problem.into() }
     }
 
     /// The parser's message names keys and what it expected, never a value; its source line is left out.
@@ -114,12 +106,7 @@ impl ConfigError {
         Self::Syntax {
             path: path.to_owned(),
             line: before.matches('\n').count() + 1,
-            column: before
-                .chars()
-                .rev()
-                .take_while(|character| *character != '\n')
-                .count()
-                + 1,
+            column: before.chars().rev().take_while(|character| *character != '\n').count() + 1,
             problem: one_line(error.message()),
         }
     }

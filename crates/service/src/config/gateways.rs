@@ -58,11 +58,7 @@ impl Config {
             (None, None) => Ok(None),
             (Some(client_id), Some(client_secret)) => {
                 let base_url = self.base_url(SECTION, &raw.base_url)?;
-                Ok(Some(ConnexusSettings {
-                    base_url,
-                    client_id,
-                    client_secret,
-                }))
+                Ok(Some(ConnexusSettings { base_url, client_id, client_secret }))
             }
             (Some(_), None) => Err(half("connexus.client_secret", "WEBSMS_CLIENT_SECRET")),
             (None, Some(_)) => Err(half("connexus.client_id", "WEBSMS_CLIENT_ID")),
@@ -102,10 +98,7 @@ impl Config {
         if on.is_empty() {
             let remedy =
                 "set WEBSMS_CLIENT_ID and WEBSMS_CLIENT_SECRET, or MOBILE_API_CONNECT_KEY".to_owned();
-            return Err(ConfigError::Missing {
-                key: "a gateway".to_owned(),
-                remedy,
-            });
+            return Err(ConfigError::Missing { key: "a gateway".to_owned(), remedy });
         }
         Ok(on)
     }
@@ -137,11 +130,7 @@ impl Config {
                 && url.query().is_none()
         });
         if !usable {
-            return Err(self.invalid(
-                section,
-                "base_url",
-                "must be http://HOST/PATH or https://HOST/PATH",
-            ));
+            return Err(self.invalid(section, "base_url", "must be http://HOST/PATH or https://HOST/PATH"));
         }
         Ok(text.trim_end_matches('/').to_owned())
     }
@@ -149,8 +138,5 @@ impl Config {
 
 fn half(key: &str, variable: &str) -> ConfigError {
     let remedy = format!("the other half of the credentials is; set it, for example as {variable}");
-    ConfigError::Missing {
-        key: key.to_owned(),
-        remedy,
-    }
+    ConfigError::Missing { key: key.to_owned(), remedy }
 }

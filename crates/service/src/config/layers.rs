@@ -29,9 +29,7 @@ impl Layers {
     /// Reads the defaults and the file: the one that was named, else the one in `TEXTPROOF_CONFIG`, else
     /// `./textproof.toml` if there is one.
     pub(super) fn from_file(named: Option<&Path>, variable: Option<&str>) -> Result<Self, ConfigError> {
-        let named = named
-            .map(Path::to_path_buf)
-            .or_else(|| variable.map(PathBuf::from));
+        let named = named.map(Path::to_path_buf).or_else(|| variable.map(PathBuf::from));
         let path = named.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
         let file = path.display().to_string();
         let text = match read_bounded(path) {
@@ -42,14 +40,8 @@ impl Layers {
                 source,
             })?,
         };
-        let table = text
-            .parse::<Table>()
-            .map_err(|error| ConfigError::syntax(&file, &text, &error))?;
-        let mut layers = Self {
-            table: Table::new(),
-            origins: BTreeMap::new(),
-            file,
-        };
+        let table = text.parse::<Table>().map_err(|error| ConfigError::syntax(&file, &text, &error))?;
+        let mut layers = Self { table: Table::new(), origins: BTreeMap::new(), file };
         layers.add_file(table)?;
         layers.fill_defaults();
         Ok(layers)
@@ -107,10 +99,7 @@ impl Layers {
 
     fn fill_defaults(&mut self) {
         for section in SECTIONS {
-            let table = self
-                .table
-                .entry(section.name)
-                .or_insert_with(|| Value::Table(Table::new()));
+            let table = self.table.entry(section.name).or_insert_with(|| Value::Table(Table::new()));
             if let Value::Table(table) = table {
                 fill(table, section.keys);
             }
@@ -127,32 +116,17 @@ impl Layers {
 pub(super) fn literal(text: &str) -> Option<Value> {
     let mut table = format!("value = {text}").parse::<Table>().ok()?;
     // A line break in the text could have begun a second key.
-    if table.len() == 1 {
-        table.remove("value")
-    } else {
-        None
-    }
+    if table.len() == 1 { table.remove("value") } else { None }
 }
 
 fn fill(table: &mut Table, keys: &[Key]) {
-    for key in keys
-        .iter()
-        .filter(|key| !table.contains_key(key.name))
-        .collect::<Vec<_>>()
-    {
-        table.extend(
-            key.default
-                .and_then(literal)
-                .map(|value| (key.name.to_owned(), value)),
-        );
+    for key in keys.iter().filter(|key| !table.contains_key(key.name)).collect::<Vec<_>>() {
+        table.extend(key.default.and_then(literal).map(|value| (key.name.to_owned(), value)));
     }
 }
 
 fn unknown_section(name: &str, file: &str) -> ConfigError {
-    let known = SECTIONS
-        .iter()
-        .map(|section| format!("[{}]", section.name))
-        .collect::<Vec<_>>();
+    let known = SECTIONS.iter().map(|section| format!("[{}]", section.name)).collect::<Vec<_>>();
     ConfigError::UnknownKey {
         key: name.to_owned(),
         section: "the file".to_owned(),

@@ -40,23 +40,14 @@ fn element(kind: Kind) -> Kind {
 }
 
 fn inner(table: &Table, keys: &[Key]) -> Table {
-    let kind = |name: &str| {
-        keys.iter()
-            .find(|key| key.name == name)
-            .map_or(Kind::Secret, |key| key.kind)
-    };
-    table
-        .iter()
-        .map(|(name, value)| (name.clone(), masked(value, kind(name))))
-        .collect()
+    let kind = |name: &str| keys.iter().find(|key| key.name == name).map_or(Kind::Secret, |key| key.kind);
+    table.iter().map(|(name, value)| (name.clone(), masked(value, kind(name)))).collect()
 }
 
 /// An address without its password: `redis://user:***@host`. The last `@` ends the user's part, so that a
 /// password that should have been escaped is not shown either.
 fn address(text: &str) -> String {
-    let (scheme, rest) = text
-        .split_once("://")
-        .map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
     let Some((user, host)) = rest.rsplit_once('@') else {
         return text.to_owned();
     };

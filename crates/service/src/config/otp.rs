@@ -64,16 +64,15 @@ impl Config {
 
     fn countries(&self) -> Result<Countries, ConfigError> {
         let otp = &self.raw.otp;
-        let countries = otp
-            .countries
-            .as_ref()
-            .filter(|countries| !countries.is_empty())
-            .ok_or_else(|| ConfigError::Missing {
-                key: "otp.countries".to_owned(),
-                remedy: format!(
-                    "name the countries that may be texted in {} or as TEXTPROOF_OTP_COUNTRIES=NZ,AU",
-                    self.file
-                ),
+        let countries =
+            otp.countries.as_ref().filter(|countries| !countries.is_empty()).ok_or_else(|| {
+                ConfigError::Missing {
+                    key: "otp.countries".to_owned(),
+                    remedy: format!(
+                        "name the countries that may be texted in {} or as TEXTPROOF_OTP_COUNTRIES=NZ,AU",
+                        self.file
+                    ),
+                }
             })?;
         if let Some(country) = otp.default_country.as_ref()
             && !countries.contains(country)

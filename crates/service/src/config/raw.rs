@@ -143,9 +143,7 @@ mod tests {
     }
 
     fn full(keys: &[Key]) -> Table {
-        keys.iter()
-            .map(|key| (key.name.to_owned(), sample(key.kind)))
-            .collect()
+        keys.iter().map(|key| (key.name.to_owned(), sample(key.kind))).collect()
     }
 
     #[test]

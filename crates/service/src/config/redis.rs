@@ -73,11 +73,9 @@ impl Config {
             Some(("redis" | "rediss", rest)) if rest.starts_with("//") && rest.len() > 2 => {
                 Ok(RedisUrl::Server(url))
             }
-            _ => Err(self.invalid(
-                "redis",
-                "url",
-                "must be redis://HOST:PORT, rediss://HOST:PORT or memory:",
-            )),
+            _ => {
+                Err(self.invalid("redis", "url", "must be redis://HOST:PORT, rediss://HOST:PORT or memory:"))
+            }
         }
     }
 }

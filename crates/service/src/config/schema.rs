@@ -32,19 +32,11 @@ pub(super) struct Key {
 
 impl Key {
     const fn new(name: &'static str, kind: Kind) -> Self {
-        Self {
-            name,
-            kind,
-            default: None,
-            variables: &[],
-        }
+        Self { name, kind, default: None, variables: &[] }
     }
 
     const fn or(self, default: &'static str) -> Self {
-        Self {
-            default: Some(default),
-            ..self
-        }
+        Self { default: Some(default), ..self }
     }
 
     const fn also(self, variables: &'static [&'static str]) -> Self {
@@ -69,9 +61,7 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &[
             Key::new("url", Address),
             Key::new("url_file", Text),
-            Key::new("key_prefix", Text)
-                .or(r#""tp1:""#)
-                .also(&["TEXTPROOF_KEY_PREFIX"]),
+            Key::new("key_prefix", Text).or(r#""tp1:""#).also(&["TEXTPROOF_KEY_PREFIX"]),
             Key::new("min_replicas", Number).or("0"),
         ],
     },
@@ -112,17 +102,12 @@ pub(super) const SECTIONS: &[Section] = &[
             Key::new("key_file", Text).also(&["MOBILE_API_CONNECT_KEY_FILE"]),
         ],
     },
-    Section {
-        name: "stream",
-        keys: &[Key::new("shards", Number).or("1")],
-    },
+    Section { name: "stream", keys: &[Key::new("shards", Number).or("1")] },
     Section {
         name: "ingest",
         keys: &[
             Key::new("bind", Text).or(r#""0.0.0.0:3000""#),
-            Key::new("metrics_bind", Text)
-                .or(r#""127.0.0.1:9464""#)
-                .also(METRICS),
+            Key::new("metrics_bind", Text).or(r#""127.0.0.1:9464""#).also(METRICS),
             Key::new("body_limit_bytes", Number).or("65536"),
             // Known, so that asking for it is answered with a reason.
             Key::new("spool_dir", Text).also(&["TEXTPROOF_SPOOL_DIR"]),
@@ -132,9 +117,7 @@ pub(super) const SECTIONS: &[Section] = &[
         name: "worker",
         keys: &[
             Key::new("bind", Text).or(r#""127.0.0.1:3001""#),
-            Key::new("metrics_bind", Text)
-                .or(r#""127.0.0.1:9465""#)
-                .also(METRICS),
+            Key::new("metrics_bind", Text).or(r#""127.0.0.1:9465""#).also(METRICS),
             Key::new("group", Text).or(r#""textproof""#),
             Key::new("concurrency", Number).or("64"),
             Key::new("lease_seconds", Number).or("30"),
@@ -208,11 +191,7 @@ mod tests {
 
     #[test]
     fn the_example_names_every_setting() {
-        let named = |variable: &str| {
-            EXAMPLE
-                .lines()
-                .any(|line| line.starts_with(&format!("{variable}=")))
-        };
+        let named = |variable: &str| EXAMPLE.lines().any(|line| line.starts_with(&format!("{variable}=")));
         for section in SECTIONS {
             for key in section.keys {
                 let regular = variable(section.name, key.name);

@@ -43,20 +43,13 @@ impl Config {
         let remedy = format!(
             "set {variable} or {variable}_FILE; `head -c 32 /dev/urandom | base64` makes one, and there is no default"
         );
-        ConfigError::Missing {
-            key: format!("otp.{key}"),
-            remedy,
-        }
+        ConfigError::Missing { key: format!("otp.{key}"), remedy }
     }
 
     /// Blames the file when the secret comes from one.
     fn invalid_secret(&self, key: &str, problem: &str) -> ConfigError {
         let otp = &self.raw.otp;
-        let file = if key == "pepper" {
-            &otp.pepper_file
-        } else {
-            &otp.fingerprint_key_file
-        };
+        let file = if key == "pepper" { &otp.pepper_file } else { &otp.fingerprint_key_file };
         match file {
             Some(file) => ConfigError::invalid(format!("otp.{key}"), file.clone(), problem),
             None => self.invalid("otp", key, problem),
@@ -90,11 +83,7 @@ pub(super) fn resolve(
 fn read(file: &str, path: &str) -> Result<SecretString, ConfigError> {
     let text = read_bounded(Path::new(file))
         .map(Zeroizing::new)
-        .map_err(|source| ConfigError::Unreadable {
-            what: path.to_owned(),
-            path: file.to_owned(),
-            source,
-        })?;
+        .map_err(|source| ConfigError::Unreadable { what: path.to_owned(), path: file.to_owned(), source })?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }
 
@@ -126,10 +115,7 @@ fn decode<K>(encoded: &str, key: impl FnOnce(&[u8]) -> Result<K, SecretError>) -
 /// Decodes base64 with either alphabet, padded or not.
 fn base64(text: &str) -> Option<SecretSlice<u8>> {
     let encodings = [BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD];
-    encodings
-        .iter()
-        .find_map(|encoding| encoding.decode(text.as_bytes()).ok())
-        .map(SecretSlice::from)
+    encodings.iter().find_map(|encoding| encoding.decode(text.as_bytes()).ok()).map(SecretSlice::from)
 }
 
 pub(super) fn is_id(text: &str) -> bool {

@@ -53,12 +53,8 @@ impl Config {
                 "this version keeps no spool: leave it out, and senders get 503 while Redis is away";
             return Err(self.unsupported("ingest", "spool_dir", problem));
         }
-        let body_limit = self.number(
-            "ingest",
-            "body_limit_bytes",
-            ingest.body_limit_bytes,
-            1..=16 * 1024 * 1024,
-        )?;
+        let body_limit =
+            self.number("ingest", "body_limit_bytes", ingest.body_limit_bytes, 1..=16 * 1024 * 1024)?;
         let endpoints = self.endpoints()?;
         Ok(IngestSettings {
             bind: self.address("ingest", "bind", &ingest.bind)?,

@@ -79,9 +79,7 @@ impl<'a> Setting<'a> {
 }
 
 fn targets(name: &str) -> Vec<(&'static Section, &'static Key)> {
-    let keys = SECTIONS
-        .iter()
-        .flat_map(|section| section.keys.iter().map(move |key| (section, key)));
+    let keys = SECTIONS.iter().flat_map(|section| section.keys.iter().map(move |key| (section, key)));
     keys.filter(|(section, key)| key.variables.contains(&name) || variable(section.name, key.name) == name)
         .collect()
 }
@@ -114,10 +112,7 @@ fn apply_other(layers: &mut Layers, name: &str, text: &str) -> Result<(), Config
 
 fn endpoint_key(rest: &str) -> Option<&'static Key> {
     // The name is what the others are found by, and cannot change.
-    ENDPOINT
-        .iter()
-        .filter(|key| key.name != "name")
-        .find(|key| key.name.to_uppercase() == rest)
+    ENDPOINT.iter().filter(|key| key.name != "name").find(|key| key.name.to_uppercase() == rest)
 }
 
 fn parse(text: &str, key: &Key, path: &str, name: &str) -> Result<Value, ConfigError> {
@@ -141,26 +136,13 @@ fn parse(text: &str, key: &Key, path: &str, name: &str) -> Result<Value, ConfigE
 fn unknown(name: &str, endpoints: &[String]) -> ConfigError {
     let section = |section: &&Section| name.starts_with(&format!("{OURS}{}_", section.name.to_uppercase()));
     let hint = if name.starts_with(ENDPOINT_PREFIX) {
-        let endpoints = if endpoints.is_empty() {
-            "none".to_owned()
-        } else {
-            endpoints.join(", ")
-        };
+        let endpoints = if endpoints.is_empty() { "none".to_owned() } else { endpoints.join(", ") };
         format!("endpoints in the file are {endpoints}, their keys are tenant, dialect, auth, secrets")
     } else if let Some(section) = SECTIONS.iter().find(section) {
         format!("known keys of [{}] are {}", section.name, names(section.keys))
     } else {
-        let sections = SECTIONS
-            .iter()
-            .map(|section| section.name.to_uppercase())
-            .collect::<Vec<_>>();
-        format!(
-            "settings are called TEXTPROOF_<SECTION>_<KEY>, with the sections {}",
-            sections.join(", ")
-        )
+        let sections = SECTIONS.iter().map(|section| section.name.to_uppercase()).collect::<Vec<_>>();
+        format!("settings are called TEXTPROOF_<SECTION>_<KEY>, with the sections {}", sections.join(", "))
     };
-    ConfigError::UnknownVariable {
-        variable: name.to_owned(),
-        hint,
-    }
+    ConfigError::UnknownVariable { variable: name.to_owned(), hint }
 }

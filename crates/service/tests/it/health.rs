@@ -20,10 +20,7 @@ async fn well() -> Vec<Check> {
 }
 
 async fn ill() -> Vec<Check> {
-    vec![
-        Check::new("redis", Err("connection refused")),
-        Check::new("gateway", Ok::<_, String>(())),
-    ]
+    vec![Check::new("redis", Err("connection refused")), Check::new("gateway", Ok::<_, String>(()))]
 }
 
 #[tokio::test]
@@ -34,10 +31,7 @@ async fn the_public_face_says_yes_or_no() {
     }
     assert_eq!(get(&well, "/readyz").await.0, StatusCode::OK);
     let (status, kind, body) = get(&ill, "/readyz").await;
-    assert_eq!(
-        (status, kind.as_str()),
-        (StatusCode::SERVICE_UNAVAILABLE, "application/problem+json")
-    );
+    assert_eq!((status, kind.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "application/problem+json"));
     assert!(!body.contains("redis") && !body.contains("refused"), "{body}");
 }
 
@@ -46,17 +40,11 @@ async fn the_internal_face_says_why() {
     let (well, ill) = (internal_routes(well, metrics()), internal_routes(ill, metrics()));
     let (status, _, body) = get(&well, "/readyz").await;
     assert_eq!(
-        (
-            status,
-            serde_json::from_str::<Value>(&body).unwrap()["checks"][0]["name"].clone()
-        ),
+        (status, serde_json::from_str::<Value>(&body).unwrap()["checks"][0]["name"].clone()),
         (StatusCode::OK, json!("redis"))
     );
     let (status, kind, body) = get(&ill, "/readyz").await;
-    assert_eq!(
-        (status, kind.as_str()),
-        (StatusCode::SERVICE_UNAVAILABLE, "application/problem+json")
-    );
+    assert_eq!((status, kind.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "application/problem+json"));
     let expected =
         json!([{"name": "redis", "problem": "connection refused"}, {"name": "gateway", "problem": null}]);
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["checks"], expected);
@@ -74,15 +62,9 @@ async fn a_check_that_hangs_is_not_ready() {
 async fn metrics_are_on_the_internal_face_only() {
     let internal = internal_routes(well, metrics());
     let (status, kind, _) = get(&internal, "/metrics").await;
-    assert_eq!(
-        (status, kind.as_str()),
-        (StatusCode::OK, "text/plain; version=0.0.4")
-    );
+    assert_eq!((status, kind.as_str()), (StatusCode::OK, "text/plain; version=0.0.4"));
     let (status, kind, _) = get(&internal, "/nothing").await;
-    assert_eq!(
-        (status, kind.as_str()),
-        (StatusCode::NOT_FOUND, "application/problem+json")
-    );
+    assert_eq!((status, kind.as_str()), (StatusCode::NOT_FOUND, "application/problem+json"));
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
     let answer = public_routes(well).oneshot(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);

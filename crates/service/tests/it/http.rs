@@ -14,11 +14,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 const SOON: Duration = Duration::from_secs(10);
-const LIMITS: Limits = Limits {
-    header_timeout: SOON,
-    max_connections: 16,
-    drain_deadline: SOON,
-};
+const LIMITS: Limits = Limits { header_timeout: SOON, max_connections: 16, drain_deadline: SOON };
 
 struct Server {
     addr: SocketAddr,
@@ -40,20 +36,12 @@ impl Server {
                 "slow"
             }
         };
-        let router = Router::new()
-            .route("/", get(async || "fast"))
-            .route("/slow", get(slow));
+        let router = Router::new().route("/", get(async || "fast")).route("/slow", get(slow));
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(serve(listener, router, limits, shutdown.clone()));
-        Self {
-            addr,
-            shutdown,
-            serving,
-            begun,
-            finish,
-        }
+        Self { addr, shutdown, serving, begun, finish }
     }
 
     /// A connection on which the text has been sent.
@@ -70,11 +58,7 @@ impl Server {
     }
 
     async fn stopped(self) {
-        timeout(SOON, self.serving)
-            .await
-            .expect("serving ends")
-            .unwrap()
-            .unwrap();
+        timeout(SOON, self.serving).await.expect("serving ends").unwrap().unwrap();
     }
 }
 
@@ -82,58 +66,36 @@ impl Server {
 async fn rest(mut stream: TcpStream) -> String {
     let mut text = String::new();
     // A reset is an end, too.
-    let _ = timeout(SOON, stream.read_to_string(&mut text))
-        .await
-        .expect("the connection is closed");
+    let _ = timeout(SOON, stream.read_to_string(&mut text)).await.expect("the connection is closed");
     text
 }
 
 #[tokio::test]
 async fn a_request_is_answered() {
     let server = Server::start(LIMITS).await;
-    let stream = server
-        .send("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
-        .await;
+    let stream = server.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(rest(stream).await.ends_with("\r\n\r\nfast"));
 }
 
 #[tokio::test]
 async fn half_a_head_and_silence_are_closed_after_the_deadline() {
     let header_timeout = Duration::from_millis(200);
-    let server = Server::start(Limits {
-        header_timeout,
-        ..LIMITS
-    })
-    .await;
+    let server = Server::start(Limits { header_timeout, ..LIMITS }).await;
     for sent in ["", "GET / HTTP/1.1\r\nhost:"] {
         let begun = Instant::now();
         let answer = rest(server.send(sent).await).await;
         assert!(!answer.contains("200"), "{answer}");
-        assert!(
-            begun.elapsed() >= header_timeout && begun.elapsed() < SOON / 2,
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() >= header_timeout && begun.elapsed() < SOON / 2, "{:?}", begun.elapsed());
     }
 }
 
 #[tokio::test]
 async fn connections_over_the_limit_wait_for_their_turn() {
-    let server = Server::start(Limits {
-        max_connections: 1,
-        ..LIMITS
-    })
-    .await;
+    let server = Server::start(Limits { max_connections: 1, ..LIMITS }).await;
     let first = server.slow().await;
-    let mut second = server
-        .send("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
-        .await;
+    let mut second = server.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     let mut byte = [0];
-    assert!(
-        timeout(Duration::from_millis(100), second.read(&mut byte))
-            .await
-            .is_err()
-    );
+    assert!(timeout(Duration::from_millis(100), second.read(&mut byte)).await.is_err());
     drop(first);
     assert!(rest(second).await.ends_with("fast"));
 }
@@ -144,10 +106,8 @@ async fn a_stop_lets_a_running_request_finish_and_refuses_new_ones() {
     let (running, idle) = (server.slow().await, server.send("").await);
     server.shutdown.cancel();
     let addr = server.addr;
-    eventually_true(SOON, "new connections are refused", async || {
-        TcpStream::connect(addr).await.is_err()
-    })
-    .await;
+    eventually_true(SOON, "new connections are refused", async || TcpStream::connect(addr).await.is_err())
+        .await;
     assert!(!server.serving.is_finished());
     server.finish.notify_one();
     assert!(rest(running).await.ends_with("slow"));
@@ -158,20 +118,12 @@ async fn a_stop_lets_a_running_request_finish_and_refuses_new_ones() {
 #[tokio::test]
 async fn a_stop_cuts_a_stuck_request_at_the_drain_deadline() {
     let drain_deadline = Duration::from_millis(200);
-    let server = Server::start(Limits {
-        drain_deadline,
-        ..LIMITS
-    })
-    .await;
+    let server = Server::start(Limits { drain_deadline, ..LIMITS }).await;
     let stuck = server.slow().await;
     let begun = Instant::now();
     server.shutdown.cancel();
     server.stopped().await;
-    assert!(
-        begun.elapsed() >= drain_deadline && begun.elapsed() < SOON / 2,
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() >= drain_deadline && begun.elapsed() < SOON / 2, "{:?}", begun.elapsed());
     assert_eq!(rest(stuck).await, "");
 }
 
@@ -180,8 +132,5 @@ async fn a_taken_address_is_named() {
     let taken = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = taken.local_addr().unwrap();
     let error = bind(addr).await.unwrap_err().to_string();
-    assert!(
-        error.starts_with(&format!("cannot listen on {addr}: ")),
-        "{error}"
-    );
+    assert!(error.starts_with(&format!("cannot listen on {addr}: ")), "{error}");
 }

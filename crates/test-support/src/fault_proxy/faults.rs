@@ -22,20 +22,12 @@ pub(super) struct Faults {
 
 impl Faults {
     pub(super) fn clear(&mut self) {
-        *self = Self {
-            releases: self.releases + 1,
-            drops: self.drops,
-            ..Self::default()
-        };
+        *self = Self { releases: self.releases + 1, drops: self.drops, ..Self::default() };
     }
 
     /// Takes one of the replies that are still to be lost, if the chunk asks for it.
     pub(super) fn take_cut(&mut self, seen: impl Fn(&[u8]) -> bool) -> bool {
-        match self
-            .cut
-            .iter_mut()
-            .find(|(pattern, left)| *left > 0 && seen(pattern))
-        {
+        match self.cut.iter_mut().find(|(pattern, left)| *left > 0 && seen(pattern)) {
             Some((_, left)) => {
                 *left -= 1;
                 true
@@ -75,16 +67,11 @@ impl<'a> Counted<'a> {
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.shared
-            .counts
-            .send_modify(|counts| *(self.field)(counts) -= 1);
+        self.shared.counts.send_modify(|counts| *(self.field)(counts) -= 1);
     }
 }
 
 pub(super) fn nonempty(pattern: Vec<u8>) -> Vec<u8> {
-    assert!(
-        !pattern.is_empty(),
-        "an empty pattern would match between any two bytes"
-    );
+    assert!(!pattern.is_empty(), "an empty pattern would match between any two bytes");
     pattern
 }

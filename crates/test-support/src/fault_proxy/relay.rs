@@ -76,10 +76,7 @@ async fn to_the_server(
             (hold, faults.releases, faults.delay_to_server)
         };
         // send_if_modified: two connections must not take the same cut.
-        if shared
-            .faults
-            .send_if_modified(|faults| faults.take_cut(|pattern| tail.ends_here(pattern)))
-        {
+        if shared.faults.send_if_modified(|faults| faults.take_cut(|pattern| tail.ends_here(pattern))) {
             cutting.store(true, Ordering::Release);
         }
         if !delay.is_zero() {
@@ -158,9 +155,7 @@ async fn to_the_client(
 async fn drain(server: &mut TcpStream) {
     if server.shutdown().await.is_ok() {
         let mut sink = vec![0; CHUNK];
-        let _ = timeout(DRAIN_DEADLINE, async {
-            while matches!(server.read(&mut sink).await, Ok(1..)) {}
-        })
-        .await;
+        let _ =
+            timeout(DRAIN_DEADLINE, async { while matches!(server.read(&mut sink).await, Ok(1..)) {} }).await;
     }
 }

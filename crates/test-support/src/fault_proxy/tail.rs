@@ -25,9 +25,7 @@ impl Tail {
     pub(super) fn ends_here(&self, pattern: &[u8]) -> bool {
         // One byte less than the pattern: a pattern that lies wholly before the chunk was found before.
         let from = self.chunk_at.saturating_sub(pattern.len() - 1);
-        self.bytes[from..]
-            .windows(pattern.len())
-            .any(|window| window == pattern)
+        self.bytes[from..].windows(pattern.len()).any(|window| window == pattern)
     }
 }
 

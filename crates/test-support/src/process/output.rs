@@ -34,10 +34,7 @@ impl Output {
     pub(super) fn line(&self, prefix: &str) -> Option<String> {
         let text = self.text();
         let whole = &text[..text.rfind('\n')?];
-        whole
-            .lines()
-            .find(|line| line.starts_with(prefix))
-            .map(str::to_owned)
+        whole.lines().find(|line| line.starts_with(prefix)).map(str::to_owned)
     }
 
     pub(super) fn with<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
@@ -49,8 +46,6 @@ fn read_all(mut pipe: impl Read, into: &Mutex<Vec<u8>>) {
     let mut chunk = [0; 8192];
     // An error ends the reading like the end of the pipe does.
     while let Ok(read @ 1..) = pipe.read(&mut chunk) {
-        into.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(&chunk[..read]);
+        into.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&chunk[..read]);
     }
 }

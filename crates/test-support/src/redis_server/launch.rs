@@ -40,23 +40,15 @@ pub(super) async fn launch(settings: &TestRedisBuilder, dir: &Path, port: u16) -
         Err(error) => panic!("redis-server cannot be run: {error}"),
     };
     let url = settings.url(port);
-    let answers = eventually(
-        START_DEADLINE,
-        "redis-server answers after its start",
-        async || {
-            if child.get().try_wait().expect("a child of ours").is_some() {
-                return Some(false);
-            }
-            let pid = answering_pid(&url).await.ok()?;
-            (pid == Some(child.get().id())).then_some(true)
-        },
-    )
+    let answers = eventually(START_DEADLINE, "redis-server answers after its start", async || {
+        if child.get().try_wait().expect("a child of ours").is_some() {
+            return Some(false);
+        }
+        let pid = answering_pid(&url).await.ok()?;
+        (pid == Some(child.get().id())).then_some(true)
+    })
     .await;
-    if answers {
-        Ok(child.keep())
-    } else {
-        Err(NotStarted(log_of(dir)))
-    }
+    if answers { Ok(child.keep()) } else { Err(NotStarted(log_of(dir))) }
 }
 
 /// A connection with timeouts that a loaded machine can keep.
@@ -64,19 +56,14 @@ pub(super) async fn connect(url: &str) -> Result<MultiplexedConnection, RedisErr
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(TIMEOUT))
         .set_response_timeout(Some(TIMEOUT));
-    Client::open(url)?
-        .get_multiplexed_async_connection_with_config(&config)
-        .await
+    Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// Fails while the server loads its data, too: INFO answers LOADING only for other commands, hence the PING.
 async fn answering_pid(url: &str) -> Result<Option<u32>, RedisError> {
     let mut connection = connect(url).await?;
     let _: String = redis::cmd("PING").query_async(&mut connection).await?;
-    let info: InfoDict = redis::cmd("INFO")
-        .arg("server")
-        .query_async(&mut connection)
-        .await?;
+    let info: InfoDict = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
     Ok(info.get("process_id"))
 }
 

@@ -36,10 +36,7 @@ impl TestRedisBuilder {
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         let password = password.into();
-        assert!(
-            password.bytes().all(|byte| byte.is_ascii_alphanumeric()),
-            "letters and digits only"
-        );
+        assert!(password.bytes().all(|byte| byte.is_ascii_alphanumeric()), "letters and digits only");
         self.password = Some(password);
         self
     }
@@ -67,22 +64,12 @@ impl TestRedisBuilder {
     }
 
     pub(super) fn arguments(&self, dir: &Path, port: u16) -> Vec<String> {
-        let mut arguments = [
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--maxmemory-policy",
-            "noeviction",
-        ]
-        .map(str::to_owned)
-        .to_vec();
+        let mut arguments = ["--bind", "127.0.0.1", "--save", "", "--maxmemory-policy", "noeviction"]
+            .map(str::to_owned)
+            .to_vec();
         arguments.extend(["--port".to_owned(), port.to_string()]);
         arguments.extend(["--dir".to_owned(), dir.display().to_string()]);
-        arguments.extend([
-            "--logfile".to_owned(),
-            dir.join("redis.log").display().to_string(),
-        ]);
+        arguments.extend(["--logfile".to_owned(), dir.join("redis.log").display().to_string()]);
         if let Some(fsync) = self.append_only {
             let fsync = match fsync {
                 Fsync::Always => "always",

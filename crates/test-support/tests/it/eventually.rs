@@ -22,10 +22,5 @@ async fn it_gives_up_and_says_on_what() {
 #[tokio::test]
 #[should_panic(expected = "gave up after 30ms: an answer at all")]
 async fn a_question_that_hangs_is_cut_at_the_deadline() {
-    eventually_true(
-        Duration::from_millis(30),
-        "an answer at all",
-        std::future::pending,
-    )
-    .await;
+    eventually_true(Duration::from_millis(30), "an answer at all", std::future::pending).await;
 }

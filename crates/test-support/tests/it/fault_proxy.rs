@@ -87,10 +87,8 @@ async fn what_was_held_dies_with_its_client() {
         fixture.proxy.held(1, SOON).await;
         drop(client);
         fixture.proxy.clear();
-        eventually_true(SOON, "the proxy closes the connection", async || {
-            fixture.proxy.connections() == 0
-        })
-        .await;
+        eventually_true(SOON, "the proxy closes the connection", async || fixture.proxy.connections() == 0)
+            .await;
         assert_eq!(fixture.count().await, None);
     }
 }
@@ -125,16 +123,10 @@ async fn in_a_black_hole_nothing_passes_until_it_ends() {
 async fn chunks_are_delayed_in_each_direction() {
     let fixture = Fixture::start().await;
     let client = fixture.client().await;
-    fixture
-        .proxy
-        .delay(Duration::from_millis(30), Duration::from_millis(40));
+    fixture.proxy.delay(Duration::from_millis(30), Duration::from_millis(40));
     let begun = Instant::now();
     incr(&client).await.unwrap().unwrap();
-    assert!(
-        begun.elapsed() >= Duration::from_millis(70),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() >= Duration::from_millis(70), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -165,9 +157,7 @@ async fn a_client_that_ends_at_once_has_been_heard() {
         let mut client = TcpStream::connect(fixture.proxy.addr()).await.unwrap();
         client.write_all(b"INCRBY count 1\r\n").await.unwrap();
         drop(client);
-        eventually_true(SOON, "the server ran the command", async || {
-            fixture.count().await == Some(sent)
-        })
-        .await;
+        eventually_true(SOON, "the server ran the command", async || fixture.count().await == Some(sent))
+            .await;
     }
 }

@@ -10,21 +10,16 @@ async fn servers_are_apart_and_do_not_evict() {
     let _: () = connection.set("key", "value").await.unwrap();
     let elsewhere: Option<String> = second.connection().await.get("key").await.unwrap();
     assert_eq!(elsewhere, None);
-    let policy: (String, String) = redis::cmd("CONFIG")
-        .arg("GET")
-        .arg("maxmemory-policy")
-        .query_async(&mut connection)
-        .await
-        .unwrap();
+    let policy: (String, String) =
+        redis::cmd("CONFIG").arg("GET").arg("maxmemory-policy").query_async(&mut connection).await.unwrap();
     assert_eq!(policy.1, "noeviction");
 }
 
 #[tokio::test]
 async fn data_outlive_a_kill_with_an_append_only_file_and_not_without() {
-    for (persistent, builder) in [
-        (true, TestRedis::builder().aof(Fsync::Always)),
-        (false, TestRedis::builder()),
-    ] {
+    for (persistent, builder) in
+        [(true, TestRedis::builder().aof(Fsync::Always)), (false, TestRedis::builder())]
+    {
         let redis = builder.start().await;
         let (port, pid) = (redis.port(), redis.pid());
         let _: () = redis.connection().await.set("key", "value").await.unwrap();
@@ -42,22 +37,11 @@ async fn a_password_is_asked_for() {
     let redis = TestRedis::builder().password("s3cret").start().await;
     let mut monitor = redis.monitor().await;
     let _: () = redis.connection().await.set("key", "value").await.unwrap();
-    assert!(
-        monitor
-            .lines()
-            .await
-            .iter()
-            .any(|line| line.contains(r#""SET" "key" "value""#))
-    );
+    assert!(monitor.lines().await.iter().any(|line| line.contains(r#""SET" "key" "value""#)));
     let without = redis::Client::open(format!("redis://127.0.0.1:{}", redis.port())).unwrap();
     let mut connection = without.get_multiplexed_async_connection().await.unwrap();
     let refused: redis::RedisResult<()> = connection.set("key", "other").await;
-    assert!(
-        refused
-            .unwrap_err()
-            .to_string()
-            .contains("Authentication required")
-    );
+    assert!(refused.unwrap_err().to_string().contains("Authentication required"));
 }
 
 #[tokio::test]
@@ -97,9 +81,7 @@ async fn a_monitor_shows_what_scripts_do_and_nothing_of_its_own() {
         .unwrap();
     let lines = monitor.stop().await;
     assert!(
-        lines
-            .iter()
-            .any(|line| line.contains("lua") && line.contains(r#""key" "canary""#)),
+        lines.iter().any(|line| line.contains("lua") && line.contains(r#""key" "canary""#)),
         "{lines:#?}"
     );
     assert!(!lines.iter().any(|line| line.contains("fence")));
@@ -124,20 +106,11 @@ async fn a_dump_holds_every_kind_of_key_in_the_open() {
         .await
         .unwrap();
     let dump = redis.dump_all().await;
-    assert_eq!(
-        dump.find("canary-canary"),
-        ["hash", "list", "set", "stream", "string", "zset"]
-    );
+    assert_eq!(dump.find("canary-canary"), ["hash", "list", "set", "stream", "string", "zset"]);
     assert_eq!(dump.find("group"), ["stream"]);
     assert_eq!(dump.find("oth"), ["other"]);
-    assert_eq!(
-        redis.keys_without_ttl().await,
-        ["hash", "list", "other", "set", "stream", "zset"]
-    );
+    assert_eq!(redis.keys_without_ttl().await, ["hash", "list", "other", "set", "stream", "zset"]);
     let string = dump.keys.iter().find(|entry| entry.key == b"string").unwrap();
-    assert_eq!(
-        (string.kind.as_str(), string.contents.as_slice()),
-        ("string", &[long.into_bytes()][..])
-    );
+    assert_eq!((string.kind.as_str(), string.contents.as_slice()), ("string", &[long.into_bytes()][..]));
     assert!(string.ttl.is_some_and(|ttl| ttl <= Duration::from_secs(100)));
 }

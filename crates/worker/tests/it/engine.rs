@@ -9,10 +9,7 @@ use worker::WorkerOptions;
 use crate::fixture::{Doing, PATIENCE, Recorder, Running, depth, publish};
 
 fn quick() -> WorkerOptions {
-    WorkerOptions {
-        lease: Duration::from_millis(300),
-        ..WorkerOptions::default()
-    }
+    WorkerOptions { lease: Duration::from_millis(300), ..WorkerOptions::default() }
 }
 
 #[tokio::test]
@@ -20,10 +17,7 @@ async fn every_handler_acts_on_every_event_once_and_in_order() {
     let store = MemoryStore::new();
     let recorder = Recorder::new(|_| Doing::Succeed);
     // Two handlers that share one record: each event shows up twice in a row when one worker runs it.
-    let options = WorkerOptions {
-        concurrency: 1,
-        ..quick()
-    };
+    let options = WorkerOptions { concurrency: 1, ..quick() };
     let running = Running::start(&store, vec![recorder.clone(), recorder.clone()], options);
     for text in ["a", "b", "c"] {
         publish(&store, text).await;
@@ -38,25 +32,13 @@ async fn every_handler_acts_on_every_event_once_and_in_order() {
 #[tokio::test]
 async fn a_failed_event_comes_back_and_the_handlers_after_the_failure_wait() {
     let store = MemoryStore::new();
-    let failing = Recorder::new(|text| {
-        if text == "bad" {
-            Doing::Fail
-        } else {
-            Doing::Succeed
-        }
-    });
+    let failing = Recorder::new(|text| if text == "bad" { Doing::Fail } else { Doing::Succeed });
     let after = Recorder::new(|_| Doing::Succeed);
     let running = Running::start(&store, vec![failing.clone(), after.clone()], quick());
     publish(&store, "bad").await;
     publish(&store, "good").await;
-    eventually_true(PATIENCE, "it comes back twice", async || {
-        failing.count("bad") >= 3
-    })
-    .await;
-    assert_eq!(
-        (failing.count("good"), after.seen()),
-        (1, vec!["good".to_owned()])
-    );
+    eventually_true(PATIENCE, "it comes back twice", async || failing.count("bad") >= 3).await;
+    assert_eq!((failing.count("good"), after.seen()), (1, vec!["good".to_owned()]));
     assert_eq!(depth(&store).await, 1, "it is not lost");
     running.stop().await;
 }
@@ -64,24 +46,12 @@ async fn a_failed_event_comes_back_and_the_handlers_after_the_failure_wait() {
 #[tokio::test]
 async fn a_handler_that_never_ends_is_cut_off_before_the_lease_is() {
     let store = MemoryStore::new();
-    let stuck = Recorder::new(|text| {
-        if text == "stuck" {
-            Doing::NeverEnd
-        } else {
-            Doing::Succeed
-        }
-    });
-    let options = WorkerOptions {
-        concurrency: 1,
-        ..quick()
-    };
+    let stuck = Recorder::new(|text| if text == "stuck" { Doing::NeverEnd } else { Doing::Succeed });
+    let options = WorkerOptions { concurrency: 1, ..quick() };
     let running = Running::start(&store, vec![stuck.clone()], options);
     publish(&store, "stuck").await;
     publish(&store, "next").await;
-    eventually_true(PATIENCE, "its place is free again", async || {
-        stuck.count("next") == 1
-    })
-    .await;
+    eventually_true(PATIENCE, "its place is free again", async || stuck.count("next") == 1).await;
     running.stop().await;
 }
 
@@ -102,17 +72,11 @@ async fn no_more_events_are_taken_than_there_are_places() {
     eventually_true(PATIENCE, "all places are taken", async || stuck.seen().len() == 3).await;
     let other = Recorder::new(|_| Doing::Succeed);
     let second = Running::start(&store, vec![other.clone()], options.clone());
-    eventually_true(PATIENCE, "another worker gets the rest", async || {
-        other.seen().len() == 2
-    })
-    .await;
+    eventually_true(PATIENCE, "another worker gets the rest", async || other.seen().len() == 2).await;
     running.stop().await;
     // A worker that starts sweeps first: what was given back is there at once, though the lease is long.
     let third = Running::start(&store, vec![other.clone()], options);
-    eventually_true(PATIENCE, "what was given back is taken", async || {
-        depth(&store).await == 0
-    })
-    .await;
+    eventually_true(PATIENCE, "what was given back is taken", async || depth(&store).await == 0).await;
     third.stop().await;
     second.stop().await;
 }
@@ -127,9 +91,5 @@ async fn a_stop_lets_running_handlers_finish() {
     }
     running.stop().await;
     let acted_on = recorder.seen().len() as u64;
-    assert_eq!(
-        acted_on + depth(&store).await,
-        50,
-        "what was acted on is settled, and nothing else"
-    );
+    assert_eq!(acted_on + depth(&store).await, 50, "what was acted on is settled, and nothing else");
 }

@@ -39,10 +39,7 @@ pub(crate) async fn publish(store: &MemoryStore, text: &str) {
         content,
     };
     let producer = Producer::new(Arc::new(store.clone()));
-    producer
-        .publish(&event, &identity, digest, text.as_bytes())
-        .await
-        .expect("the store answers");
+    producer.publish(&event, &identity, digest, text.as_bytes()).await.expect("the store answers");
 }
 
 pub(crate) async fn depth(store: &MemoryStore) -> u64 {
@@ -67,10 +64,7 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn new(act: Act) -> Self {
-        Self {
-            seen: Arc::default(),
-            act,
-        }
+        Self { seen: Arc::default(), act }
     }
 
     pub(crate) fn seen(&self) -> Vec<String> {
@@ -110,24 +104,14 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(store: &MemoryStore, handlers: Vec<Recorder>, options: WorkerOptions) -> Self {
-        let handlers = handlers
-            .into_iter()
-            .map(|handler| Box::new(handler) as Box<dyn Handler>)
-            .collect();
+        let handlers = handlers.into_iter().map(|handler| Box::new(handler) as Box<dyn Handler>).collect();
         let worker = Worker::new(Arc::new(store.clone()), handlers, options);
         let (shutdown, readiness) = (CancellationToken::new(), worker.readiness());
-        Self {
-            worker: tokio::spawn(worker.run(shutdown.clone())),
-            shutdown,
-            readiness,
-        }
+        Self { worker: tokio::spawn(worker.run(shutdown.clone())), shutdown, readiness }
     }
 
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
-        tokio::time::timeout(PATIENCE, self.worker)
-            .await
-            .expect("it stops in time")
-            .expect("no panic");
+        tokio::time::timeout(PATIENCE, self.worker).await.expect("it stops in time").expect("no panic");
     }
 }

@@ -29,10 +29,7 @@ impl Happenings {
         events: broadcast::Receiver<Event>,
         shutdown: CancellationToken,
     ) -> Self {
-        let happenings = Self {
-            past: Arc::default(),
-            live: broadcast::Sender::new(KEPT),
-        };
+        let happenings = Self { past: Arc::default(), live: broadcast::Sender::new(KEPT) };
         let gathered = happenings.clone();
         tokio::spawn(async move {
             let texts =

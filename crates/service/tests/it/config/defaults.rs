@@ -9,13 +9,7 @@ use super::{complete, environment, load};
 #[test]
 fn redis_has_a_prefix_and_no_url() {
     let config = load("", &[]).unwrap();
-    assert!(
-        config
-            .redis()
-            .unwrap_err()
-            .to_string()
-            .starts_with("redis.url is not set: set it in ")
-    );
+    assert!(config.redis().unwrap_err().to_string().starts_with("redis.url is not set: set it in "));
     let redis = load("", &complete()).unwrap().redis().unwrap();
     assert_eq!(redis.key_prefix, KeyPrefix::new("tp1:").unwrap());
 }
@@ -27,30 +21,18 @@ fn otp_has_every_rule_but_the_countries_and_secrets() {
     assert_eq!(otp.countries, Countries::new(["NZ", "AU"], None).unwrap());
     assert_eq!(otp.policy, Policy::default());
     assert!(otp.web_otp_domains.is_empty());
-    assert_eq!(
-        otp.gateways,
-        [GatewayName::Connexus, GatewayName::MobileApiConnect]
-    );
+    assert_eq!(otp.gateways, [GatewayName::Connexus, GatewayName::MobileApiConnect]);
 }
 
 #[test]
 fn gateways_are_off_and_know_their_address() {
     let config = load("", &[]).unwrap();
     assert!(config.connexus().unwrap().is_none() && config.mobile_api_connect().unwrap().is_none());
-    let credentials = [
-        ("WEBSMS_CLIENT_ID", "cid"),
-        ("WEBSMS_CLIENT_SECRET", "csk"),
-        ("MOBILE_API_CONNECT_KEY", "sk"),
-    ];
+    let credentials =
+        [("WEBSMS_CLIENT_ID", "cid"), ("WEBSMS_CLIENT_SECRET", "csk"), ("MOBILE_API_CONNECT_KEY", "sk")];
     let config = load("", &credentials).unwrap();
-    assert_eq!(
-        config.connexus().unwrap().unwrap().base_url,
-        "https://websms.co.nz/api/connexus"
-    );
-    assert_eq!(
-        config.mobile_api_connect().unwrap().unwrap().base_url,
-        "https://api.mobileapiconnect.com/v1"
-    );
+    assert_eq!(config.connexus().unwrap().unwrap().base_url, "https://websms.co.nz/api/connexus");
+    assert_eq!(config.mobile_api_connect().unwrap().unwrap().base_url, "https://api.mobileapiconnect.com/v1");
 }
 
 #[test]
@@ -60,10 +42,7 @@ fn ingest_listens_to_all_and_shows_metrics_to_itself() {
     assert_eq!(ingest.metrics_bind, "127.0.0.1:9464".parse().unwrap());
     assert_eq!(ingest.body_limit, 65_536);
     assert!(ingest.endpoints.is_empty());
-    assert_eq!(
-        ingest.warnings,
-        ["no [[endpoint]] is configured: every webhook is answered with 404"]
-    );
+    assert_eq!(ingest.warnings, ["no [[endpoint]] is configured: every webhook is answered with 404"]);
 }
 
 #[test]
@@ -83,10 +62,7 @@ fn no_file_is_needed_unless_one_is_named() {
     assert!(matches!(config.redis().unwrap().url, RedisUrl::Server(_)));
     let named = environment(&[("TEXTPROOF_CONFIG", "/nowhere/textproof.toml")]);
     let error = Config::load(None, named).unwrap_err().to_string();
-    assert!(
-        error.starts_with("the configuration: /nowhere/textproof.toml cannot be read: "),
-        "{error}"
-    );
+    assert!(error.starts_with("the configuration: /nowhere/textproof.toml cannot be read: "), "{error}");
     assert!(Config::load(Some("/nowhere/a.toml".as_ref()), environment(&[])).is_err());
 }
 
@@ -95,8 +71,5 @@ fn the_defaults_are_shown_as_they_count() {
     let effective = load("", &[]).unwrap().effective();
     assert_eq!(effective["worker"]["drain_seconds"], 25);
     assert_eq!(effective["otp"]["ttl_seconds"], 300);
-    assert_eq!(
-        effective["redis"],
-        serde_json::json!({"key_prefix": "tp1:", "min_replicas": 0})
-    );
+    assert_eq!(effective["redis"], serde_json::json!({"key_prefix": "tp1:", "min_replicas": 0}));
 }

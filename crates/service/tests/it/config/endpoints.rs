@@ -38,9 +38,7 @@ const SIGNATURE_OF_B: &str = "sha256=14c1a1020a9328eb4aae1d6652618d00195399e366d
 #[test]
 fn endpoints_are_read_in_their_order() {
     let ingest = load(BOTH, &[]).unwrap().require_ingest().unwrap();
-    let [mac, websms] = &ingest.endpoints[..] else {
-        panic!("{ingest:?}")
-    };
+    let [mac, websms] = &ingest.endpoints[..] else { panic!("{ingest:?}") };
     assert_eq!(
         (mac.name(), mac.tenant(), mac.dialect(), mac.scheme_name()),
         ("mac", "acme", Dialect::MobileApiConnect, "hmac-body")
@@ -55,12 +53,7 @@ fn endpoints_are_read_in_their_order() {
         assert_eq!(now("2026-12-01T00:00:01Z"), after.map(str::to_owned));
     }
     assert_eq!(
-        (
-            websms.name(),
-            websms.tenant(),
-            websms.dialect(),
-            websms.scheme_name()
-        ),
+        (websms.name(), websms.tenant(), websms.dialect(), websms.scheme_name()),
         ("web-sms", "default", Dialect::Connexus, "path-secret")
     );
     assert_eq!(in_path(websms, PATH_SECRET), Ok("a".to_owned()));
@@ -73,17 +66,9 @@ fn a_signature_over_the_body_has_defaults() {
         "dialect = 'mobile-api-connect'\nauth.scheme = 'hmac-body'\nsecrets = [{ id = 'a', value = 'b' }]",
     );
     let ingest = load(&text, &[]).unwrap().require_ingest().unwrap();
-    let matched = signed(
-        &ingest.endpoints[0],
-        "x-mac-signature",
-        SIGNATURE_OF_B,
-        "2026-12-01T00:00:00Z",
-    );
+    let matched = signed(&ingest.endpoints[0], "x-mac-signature", SIGNATURE_OF_B, "2026-12-01T00:00:00Z");
     assert_eq!(matched, Ok("a".to_owned()));
-    assert_eq!(
-        ingest.warnings,
-        ["endpoint e: the secret `a` has a key of 1 bytes; 16 or more are advised"]
-    );
+    assert_eq!(ingest.warnings, ["endpoint e: the secret `a` has a key of 1 bytes; 16 or more are advised"]);
 }
 
 #[test]
@@ -91,18 +76,12 @@ fn variables_replace_what_the_file_says_of_an_endpoint() {
     let variables = [
         ("TEXTPROOF_ENDPOINT_WEB_SMS_TENANT", "other"),
         ("TEXTPROOF_ENDPOINT_MAC_AUTH", "{ scheme = 'path-secret' }"),
-        (
-            "TEXTPROOF_ENDPOINT_MAC_SECRETS",
-            "[{ id = 'env', value = 'zyxwvutsrqponmlkjihgfe' }]",
-        ),
+        ("TEXTPROOF_ENDPOINT_MAC_SECRETS", "[{ id = 'env', value = 'zyxwvutsrqponmlkjihgfe' }]"),
     ];
     let config = load(BOTH, &variables).unwrap();
     let ingest = config.require_ingest().unwrap();
     assert_eq!(ingest.endpoints[1].tenant(), "other");
-    assert_eq!(
-        in_path(&ingest.endpoints[0], "zyxwvutsrqponmlkjihgfe"),
-        Ok("env".to_owned())
-    );
+    assert_eq!(in_path(&ingest.endpoints[0], "zyxwvutsrqponmlkjihgfe"), Ok("env".to_owned()));
     assert!(!config.effective().to_string().contains("zyxwv"));
     assert_eq!(
         problem_with(BOTH, &[("TEXTPROOF_ENDPOINT_MAC_AUTH", "{ scheme = 'github' }")]),
@@ -122,10 +101,7 @@ fn endpoints_that_are_not_safe_or_not_known_are_refused() {
         format!("dialect='connexus'\nauth={{scheme='hmac-body'{auth}}}\nsecrets=[{{id='a',value='{value}'}}]")
     };
     for (rest, expected) in [
-        (
-            "",
-            "endpoint.e.dialect (FILE): is not set: it says what the JSON means",
-        ),
+        ("", "endpoint.e.dialect (FILE): is not set: it says what the JSON means"),
         (
             &format!("tenant=''\n{}", path("[{id='a',value='abcdefghijklmnopqrstuv'}]")),
             "endpoint.e.tenant (FILE): an endpoint's tenant is 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'",
@@ -134,10 +110,7 @@ fn endpoints_that_are_not_safe_or_not_known_are_refused() {
             "dialect='generic'",
             "endpoint.e.dialect (FILE): this version does not know \"generic\": a dialect is connexus or mobile-api-connect",
         ),
-        (
-            "dialect='connexus'",
-            "endpoint.e.auth.scheme (FILE): is not set, and anyone could post here",
-        ),
+        ("dialect='connexus'", "endpoint.e.auth.scheme (FILE): is not set, and anyone could post here"),
         (
             "dialect='connexus'\nauth.scheme='standard-webhooks'",
             "endpoint.e.auth.scheme (FILE): this version does not know \"standard-webhooks\": unknown variant `standard-webhooks`, expected `hmac-body` or `path-secret`",
@@ -146,10 +119,7 @@ fn endpoints_that_are_not_safe_or_not_known_are_refused() {
             "dialect='connexus'\nauth={scheme='path-secret',header='X'}",
             "endpoint.e.auth (FILE): path-secret has no header, prefix or key_encoding",
         ),
-        (
-            &hmac(",header='X Y'", "b"),
-            "endpoint.e.auth.header (FILE): \"X Y\" is no header name",
-        ),
+        (&hmac(",header='X Y'", "b"), "endpoint.e.auth.header (FILE): \"X Y\" is no header name"),
         (
             &hmac(",prefix='a b'", "b"),
             "endpoint.e.auth.prefix (FILE): the signature prefix is at most 32 visible ASCII characters",
@@ -166,22 +136,13 @@ fn endpoints_that_are_not_safe_or_not_known_are_refused() {
             &hmac(",key_encoding='utf8-stripped'", "whsec_"),
             "endpoint.e.secrets (FILE): the secret `a` is empty",
         ),
-        (
-            &hmac("", ""),
-            "endpoint.e.secrets number 1 value (FILE): is empty",
-        ),
-        (
-            &path("[]"),
-            "endpoint.e.secrets (FILE): the endpoint has no secrets: anyone could post to it",
-        ),
+        (&hmac("", ""), "endpoint.e.secrets number 1 value (FILE): is empty"),
+        (&path("[]"), "endpoint.e.secrets (FILE): the endpoint has no secrets: anyone could post to it"),
         (
             &path("[{value='abcdefghijklmnopqrstuv'}]"),
             "endpoint.e.secrets (FILE): the id of secret number 1 is not 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'",
         ),
-        (
-            &path("[{id='a'}]"),
-            "endpoint.e.secrets (FILE): number 1 needs a value or a value_file",
-        ),
+        (&path("[{id='a'}]"), "endpoint.e.secrets (FILE): number 1 needs a value or a value_file"),
         (
             &path("[{id='a',value='b',value_file='c'}]"),
             "endpoint.e.secrets number 1 value and endpoint.e.secrets number 1 value_file are both set: keep one",
@@ -210,14 +171,7 @@ fn endpoints_that_are_not_safe_or_not_known_are_refused() {
 #[test]
 fn names_are_plain_and_differ() {
     let rest = "dialect='connexus'\nauth.scheme='hmac-body'\nsecrets=[{id='a',value='b'}]";
-    for name in [
-        "",
-        "Mac",
-        "a_b",
-        "a/b",
-        "a\\nb",
-        "a23456789012345678901234567890123",
-    ] {
+    for name in ["", "Mac", "a_b", "a/b", "a\\nb", "a23456789012345678901234567890123"] {
         assert_eq!(
             problem_with(&format!("[[endpoint]]\nname = \"{name}\"\n{rest}"), &[]),
             format!(
@@ -230,10 +184,7 @@ fn names_are_plain_and_differ() {
         "the name of [[endpoint]] number 1 is not set: set it in FILE: NAME is posted to at /hooks/NAME"
     );
     let one = endpoint(rest);
-    assert_eq!(
-        problem_with(&format!("{one}\n{one}"), &[]),
-        "endpoint.e.name (FILE): two endpoints have it"
-    );
+    assert_eq!(problem_with(&format!("{one}\n{one}"), &[]), "endpoint.e.name (FILE): two endpoints have it");
 }
 
 #[test]
@@ -268,12 +219,6 @@ fn matched(
     path_secret: Option<&str>,
     now: Timestamp,
 ) -> Result<String, Refused> {
-    let request = Request {
-        headers,
-        path_secret,
-        body: b"{}",
-    };
-    endpoint
-        .verify(&request, now)
-        .map(|verified| verified.secret_id().to_owned())
+    let request = Request { headers, path_secret, body: b"{}" };
+    endpoint.verify(&request, now).map(|verified| verified.secret_id().to_owned())
 }

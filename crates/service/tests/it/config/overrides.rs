@@ -50,19 +50,14 @@ fn with(variables: &[(&'static str, &'static str)]) -> Config {
 }
 
 fn policy(seconds: u64, guesses: u8) -> Policy {
-    let policy = Policy::default()
-        .with_lifetime(Duration::from_secs(seconds))
-        .unwrap();
+    let policy = Policy::default().with_lifetime(Duration::from_secs(seconds)).unwrap();
     policy.with_guesses(guesses).unwrap()
 }
 
 #[test]
 fn the_file_replaces_every_default() {
     let config = with(&[]);
-    assert_eq!(
-        config.redis().unwrap().key_prefix,
-        KeyPrefix::new("file:").unwrap()
-    );
+    assert_eq!(config.redis().unwrap().key_prefix, KeyPrefix::new("file:").unwrap());
     let otp = config.require_otp().unwrap();
     assert_eq!(otp.tenant, "file");
     assert_eq!(otp.countries, Countries::new(["NZ"], Some("NZ")).unwrap());
@@ -70,19 +65,10 @@ fn the_file_replaces_every_default() {
     assert_eq!(otp.web_otp_domains, ["file.example.com"]);
     assert_eq!(otp.gateways, [GatewayName::MobileApiConnect]);
     let ingest = config.require_ingest().unwrap();
-    assert_eq!(
-        (ingest.bind.port(), ingest.metrics_bind.port(), ingest.body_limit),
-        (1, 2, 1024)
-    );
+    assert_eq!((ingest.bind.port(), ingest.metrics_bind.port(), ingest.body_limit), (1, 2, 1024));
     let worker = config.require_worker().unwrap();
-    assert_eq!(
-        (worker.bind.port(), worker.metrics_bind.port(), worker.concurrency),
-        (3, 4, 1)
-    );
-    assert_eq!(
-        (worker.lease, worker.drain),
-        (Duration::from_secs(2), Duration::from_secs(3))
-    );
+    assert_eq!((worker.bind.port(), worker.metrics_bind.port(), worker.concurrency), (3, 4, 1));
+    assert_eq!((worker.lease, worker.drain), (Duration::from_secs(2), Duration::from_secs(3)));
     assert_eq!(worker.group, "file");
     // Only the one that is named is used, though both are on.
     let gateways = config.gateways().unwrap();
@@ -110,19 +96,10 @@ fn the_named_variables_replace_the_file() {
     assert!(matches!(&redis.url, RedisUrl::Server(url) if url.expose_secret() == "rediss://env"));
     assert_eq!(redis.key_prefix, KeyPrefix::new("env:").unwrap());
     let connexus = config.connexus().unwrap().unwrap();
-    assert_eq!(
-        (
-            connexus.client_id.as_str(),
-            connexus.client_secret.expose_secret()
-        ),
-        ("cid_env", "csk_env")
-    );
+    assert_eq!((connexus.client_id.as_str(), connexus.client_secret.expose_secret()), ("cid_env", "csk_env"));
     assert_eq!(connexus.base_url, "http://env/connexus");
     let mobile = config.mobile_api_connect().unwrap().unwrap();
-    assert_eq!(
-        (mobile.key.expose_secret(), mobile.base_url.as_str()),
-        ("sk_env", "http://env/mac")
-    );
+    assert_eq!((mobile.key.expose_secret(), mobile.base_url.as_str()), ("sk_env", "http://env/mac"));
     let (ingest, worker) = (config.require_ingest().unwrap(), config.require_worker().unwrap());
     assert_eq!((ingest.bind.port(), ingest.metrics_bind.port()), (11, 12));
     assert_eq!((worker.bind.port(), worker.metrics_bind.port()), (13, 12));
@@ -156,10 +133,7 @@ fn every_key_has_a_variable_of_the_regular_form() {
     assert_eq!(otp.gateways, [GatewayName::Connexus]);
     assert_eq!(config.connexus().unwrap().unwrap().client_id, "quoted");
     // A secret is taken to the letter.
-    assert_eq!(
-        config.mobile_api_connect().unwrap().unwrap().key.expose_secret(),
-        r#""raw""#
-    );
+    assert_eq!(config.mobile_api_connect().unwrap().unwrap().key.expose_secret(), r#""raw""#);
     assert_eq!(config.require_worker().unwrap().drain, Duration::from_secs(7));
     // The variable for one binary is stronger than the one for both.
     assert_eq!(config.require_ingest().unwrap().metrics_bind.port(), 21);
@@ -182,19 +156,10 @@ fn an_empty_variable_is_unset_and_others_are_nobodys_business() {
 
 #[test]
 fn the_named_file_is_stronger_than_the_variable() {
-    let (by_flag, by_variable) = (
-        file("[otp]\ntenant = \"flag\""),
-        file("[otp]\ntenant = \"variable\""),
-    );
+    let (by_flag, by_variable) = (file("[otp]\ntenant = \"flag\""), file("[otp]\ntenant = \"variable\""));
     let mut variables = environment(&complete());
-    variables.push((
-        "TEXTPROOF_CONFIG".to_owned(),
-        by_variable.path().display().to_string(),
-    ));
+    variables.push(("TEXTPROOF_CONFIG".to_owned(), by_variable.path().display().to_string()));
     let tenant = |config: Config| config.require_otp().unwrap().tenant;
     assert_eq!(tenant(Config::load(None, variables.clone()).unwrap()), "variable");
-    assert_eq!(
-        tenant(Config::load(Some(by_flag.path()), variables).unwrap()),
-        "flag"
-    );
+    assert_eq!(tenant(Config::load(Some(by_flag.path()), variables).unwrap()), "flag");
 }

@@ -9,10 +9,7 @@ fn a_file_that_is_not_toml_is_pointed_into() {
 #[test]
 fn unknown_names_are_refused_with_the_known_ones() {
     for (text, expected) in [
-        (
-            "[stream]\nshard = 1",
-            "unknown key `shard` in [stream] (FILE): known keys are shards",
-        ),
+        ("[stream]\nshard = 1", "unknown key `shard` in [stream] (FILE): known keys are shards"),
         (
             "[worker]\nmax_deliveries = 5",
             "unknown key `max_deliveries` in [worker] (FILE): known keys are bind, metrics_bind, group, \
@@ -43,10 +40,7 @@ fn unknown_names_are_refused_with_the_known_ones() {
 #[test]
 fn variables_that_set_nothing_are_refused() {
     for (variable, expected) in [
-        (
-            "TEXTPROOF_STREAM_SHARD",
-            "TEXTPROOF_STREAM_SHARD sets nothing: known keys of [stream] are shards",
-        ),
+        ("TEXTPROOF_STREAM_SHARD", "TEXTPROOF_STREAM_SHARD sets nothing: known keys of [stream] are shards"),
         (
             "TEXTPROOF_FOO",
             "TEXTPROOF_FOO sets nothing: settings are called TEXTPROOF_<SECTION>_<KEY>, with the sections REDIS, \
@@ -58,10 +52,7 @@ fn variables_that_set_nothing_are_refused() {
              dialect, auth, secrets",
         ),
     ] {
-        assert_eq!(
-            problem("[[endpoint]]\nname = 'websms'", &[(variable, "1")]),
-            expected
-        );
+        assert_eq!(problem("[[endpoint]]\nname = 'websms'", &[(variable, "1")]), expected);
     }
 }
 
@@ -70,34 +61,13 @@ fn values_of_the_wrong_kind_are_refused() {
     for (text, expected) in [
         ("otp = 1", "otp (FILE): must be a [section]"),
         ("endpoint = 1", "[[endpoint]] (FILE): must be a list of tables"),
-        (
-            "[otp]\nttl_seconds = '300'",
-            "[otp] ttl_seconds (FILE): must be a whole number, zero or more",
-        ),
-        (
-            "[otp]\nttl_seconds = -1",
-            "[otp] ttl_seconds (FILE): must be a whole number, zero or more",
-        ),
-        (
-            "[otp]\ncountries = 'NZ'",
-            "[otp] countries (FILE): must be a list of texts",
-        ),
-        (
-            "[otp]\ncountries = [64]",
-            "[otp] countries (FILE): must be a list of texts",
-        ),
-        (
-            "[otp]\npepper = 1",
-            "[otp] pepper (FILE): must be a text in quotes",
-        ),
-        (
-            "[[endpoint]]\nauth = 'path-secret'",
-            "[[endpoint]] auth (FILE): must be a table",
-        ),
-        (
-            "[[endpoint]]\nsecrets = ['a']",
-            "[[endpoint]] secrets (FILE): must be a list of tables",
-        ),
+        ("[otp]\nttl_seconds = '300'", "[otp] ttl_seconds (FILE): must be a whole number, zero or more"),
+        ("[otp]\nttl_seconds = -1", "[otp] ttl_seconds (FILE): must be a whole number, zero or more"),
+        ("[otp]\ncountries = 'NZ'", "[otp] countries (FILE): must be a list of texts"),
+        ("[otp]\ncountries = [64]", "[otp] countries (FILE): must be a list of texts"),
+        ("[otp]\npepper = 1", "[otp] pepper (FILE): must be a text in quotes"),
+        ("[[endpoint]]\nauth = 'path-secret'", "[[endpoint]] auth (FILE): must be a table"),
+        ("[[endpoint]]\nsecrets = ['a']", "[[endpoint]] secrets (FILE): must be a list of tables"),
     ] {
         assert_eq!(problem(text, &[]), expected);
     }
@@ -106,45 +76,22 @@ fn values_of_the_wrong_kind_are_refused() {
         "otp.ttl_seconds (TEXTPROOF_OTP_TTL_SECONDS): must be a whole number, zero or more"
     );
     let two_keys = problem("", &[("TEXTPROOF_OTP_TTL_SECONDS", "1\nother = 2")]);
-    assert!(
-        two_keys.ends_with("must be a whole number, zero or more"),
-        "{two_keys}"
-    );
+    assert!(two_keys.ends_with("must be a whole number, zero or more"), "{two_keys}");
 }
 
 #[test]
 fn values_that_make_no_sense_are_refused_where_they_come_from() {
     for (variable, value, expected) in [
-        (
-            "TEXTPROOF_OTP_TTL_SECONDS",
-            "0",
-            "otp.ttl_seconds (VAR): must be between 1 and 600",
-        ),
-        (
-            "TEXTPROOF_OTP_TTL_SECONDS",
-            "601",
-            "otp.ttl_seconds (VAR): must be between 1 and 600",
-        ),
-        (
-            "TEXTPROOF_OTP_MAX_ATTEMPTS",
-            "11",
-            "otp.max_attempts (VAR): must be between 1 and 10",
-        ),
-        (
-            "TEXTPROOF_OTP_TENANT",
-            "a b",
-            "otp.tenant (VAR): must be 1 to 32 letters, digits, -, _ or .",
-        ),
+        ("TEXTPROOF_OTP_TTL_SECONDS", "0", "otp.ttl_seconds (VAR): must be between 1 and 600"),
+        ("TEXTPROOF_OTP_TTL_SECONDS", "601", "otp.ttl_seconds (VAR): must be between 1 and 600"),
+        ("TEXTPROOF_OTP_MAX_ATTEMPTS", "11", "otp.max_attempts (VAR): must be between 1 and 10"),
+        ("TEXTPROOF_OTP_TENANT", "a b", "otp.tenant (VAR): must be 1 to 32 letters, digits, -, _ or ."),
         (
             "TEXTPROOF_OTP_COUNTRIES",
             "XX",
             "otp.countries (VAR): unknown country code `XX`: use ISO 3166-1 alpha-2, for example NZ",
         ),
-        (
-            "TEXTPROOF_OTP_DEFAULT_COUNTRY",
-            "GB",
-            "otp.default_country (VAR): \"GB\" is none of otp.countries",
-        ),
+        ("TEXTPROOF_OTP_DEFAULT_COUNTRY", "GB", "otp.default_country (VAR): \"GB\" is none of otp.countries"),
         (
             "TEXTPROOF_OTP_WEB_OTP_DOMAINS",
             "https://a.example.com",
@@ -155,11 +102,7 @@ fn values_that_make_no_sense_are_refused_where_they_come_from() {
             "pigeon",
             "otp.gateways (VAR): \"pigeon\" is no gateway: known are connexus, mobile-api-connect",
         ),
-        (
-            "TEXTPROOF_OTP_GATEWAYS",
-            "connexus,connexus",
-            "otp.gateways (VAR): \"connexus\" is named twice",
-        ),
+        ("TEXTPROOF_OTP_GATEWAYS", "connexus,connexus", "otp.gateways (VAR): \"connexus\" is named twice"),
         (
             "MOBILE_API_CONNECT_BASE_URL",
             "ftp://host",
@@ -180,50 +123,22 @@ fn values_that_make_no_sense_are_refused_where_they_come_from() {
             "0",
             "ingest.body_limit_bytes (VAR): must be between 1 and 16777216",
         ),
-        (
-            "TEXTPROOF_WORKER_GROUP",
-            "a b",
-            "worker.group (VAR): must be 1 to 32 letters, digits, -, _ or .",
-        ),
-        (
-            "TEXTPROOF_WORKER_CONCURRENCY",
-            "0",
-            "worker.concurrency (VAR): must be between 1 and 4096",
-        ),
-        (
-            "TEXTPROOF_WORKER_LEASE_SECONDS",
-            "0",
-            "worker.lease_seconds (VAR): must be between 1 and 3600",
-        ),
-        (
-            "TEXTPROOF_WORKER_DRAIN_SECONDS",
-            "601",
-            "worker.drain_seconds (VAR): must be between 1 and 600",
-        ),
+        ("TEXTPROOF_WORKER_GROUP", "a b", "worker.group (VAR): must be 1 to 32 letters, digits, -, _ or ."),
+        ("TEXTPROOF_WORKER_CONCURRENCY", "0", "worker.concurrency (VAR): must be between 1 and 4096"),
+        ("TEXTPROOF_WORKER_LEASE_SECONDS", "0", "worker.lease_seconds (VAR): must be between 1 and 3600"),
+        ("TEXTPROOF_WORKER_DRAIN_SECONDS", "601", "worker.drain_seconds (VAR): must be between 1 and 600"),
     ] {
-        assert_eq!(
-            problem_with("", &[(variable, value)]),
-            expected.replace("VAR", variable)
-        );
+        assert_eq!(problem_with("", &[(variable, value)]), expected.replace("VAR", variable));
     }
 }
 
 #[test]
 fn a_bare_host_has_no_line_break_blank_or_port() {
-    for host in [
-        "a.example.com\\n",
-        " a.example.com",
-        "a.example.com:443",
-        "a..b",
-        "-a.com",
-        "A.example.com",
-        "",
-    ] {
+    for host in
+        ["a.example.com\\n", " a.example.com", "a.example.com:443", "a..b", "-a.com", "A.example.com", ""]
+    {
         let text = format!("[otp]\nweb_otp_domains = [\"{host}\"]");
-        assert!(
-            problem_with(&text, &[]).starts_with("otp.web_otp_domains (FILE): "),
-            "{host}"
-        );
+        assert!(problem_with(&text, &[]).starts_with("otp.web_otp_domains (FILE): "), "{host}");
     }
 }
 
@@ -245,34 +160,20 @@ fn what_this_version_does_not_do_is_said() {
             "1",
             "redis.min_replicas (VAR): this version does not wait for replicas: only 0",
         ),
-        (
-            "TEXTPROOF_STREAM_SHARDS",
-            "2",
-            "stream.shards (VAR): this version has one shard: only 1",
-        ),
+        ("TEXTPROOF_STREAM_SHARDS", "2", "stream.shards (VAR): this version has one shard: only 1"),
         (
             "TEXTPROOF_SPOOL_DIR",
             "/var/spool",
             "ingest.spool_dir (VAR): this version keeps no spool: leave it out, and senders get 503 while Redis is away",
         ),
     ] {
-        assert_eq!(
-            problem_with("", &[(variable, value)]),
-            expected.replace("VAR", variable)
-        );
+        assert_eq!(problem_with("", &[(variable, value)]), expected.replace("VAR", variable));
     }
 }
 
 #[test]
 fn a_redis_url_is_one() {
-    for url in [
-        "http://host",
-        "redis:",
-        "redis://",
-        "host:6379",
-        "memory:x",
-        "6379",
-    ] {
+    for url in ["http://host", "redis:", "redis://", "host:6379", "memory:x", "6379"] {
         let message = problem_with("", &[("TEXTPROOF_REDIS_URL", url)]);
         assert_eq!(
             message,
@@ -309,15 +210,9 @@ fn what_is_missing_is_named_with_its_variable() {
         problem_with("", &[("MOBILE_API_CONNECT_KEY", "")]),
         "a gateway is not set: set WEBSMS_CLIENT_ID and WEBSMS_CLIENT_SECRET, or MOBILE_API_CONNECT_KEY"
     );
-    for (set, missing) in [
-        ("WEBSMS_CLIENT_ID", "client_secret"),
-        ("WEBSMS_CLIENT_SECRET", "client_id"),
-    ] {
+    for (set, missing) in [("WEBSMS_CLIENT_ID", "client_secret"), ("WEBSMS_CLIENT_SECRET", "client_id")] {
         let message = problem_with("", &[(set, "a")]);
-        assert!(
-            message.starts_with(&format!("connexus.{missing} is not set: the other half ")),
-            "{message}"
-        );
+        assert!(message.starts_with(&format!("connexus.{missing} is not set: the other half ")), "{message}");
     }
 }
 
