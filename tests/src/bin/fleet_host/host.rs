@@ -1,0 +1,139 @@
+//! The application: what it is built of, and how it obeys.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Value, json};
+use textproof::{
+    Code, CodeSource, Error, Otp, OtpSettings, Purpose, SendOptions, SendOutcome, VerifyOptions,
+    gateway::{Gateway, GatewayError},
+    otp::DeliveryState,
+    token::TokenError,
+};
+use textproof_service::{assemble, config::Config};
+
+use crate::{command::Command, control::Control, load};
+
+/// Brand in the texts.
+pub(crate) const COMPANY: &str = "Fleet";
+
+pub(crate) struct Host {
+    config: Config,
+    pub(crate) otp: Otp,
+    pub(crate) purpose: Purpose,
+    gateways: Vec<Arc<dyn Gateway>>,
+}
+
+impl Host {
+    pub(crate) fn new(config: Config, code_length: usize) -> anyhow::Result<Self> {
+        let store = assemble::shared_store(&config)?;
+        let gateway = assemble::gateway(&config, &store)?;
+        let settings = config.require_otp()?;
+        let settings = OtpSettings {
+            tenant: settings.tenant,
+            policy: settings.policy.with_code_length(code_length)?,
+            countries: settings.countries,
+            web_otp_domains: settings.web_otp_domains,
+            fingerprint_key: settings.fingerprint_key,
+            peppers: settings.peppers,
+        };
+        Ok(Self {
+            otp: Otp::new(settings, store, gateway),
+            purpose: Purpose::new("login")?,
+            gateways: Vec::new(),
+            config,
+        })
+    }
+
+    /// Does what is asked. A fault of the product is part of the answer; an error is a mistake of the test.
+    pub(crate) async fn obey(&mut self, command: Command, control: &mut Control) -> anyhow::Result<Value> {
+        match command {
+            Command::Send { phone, code } => self.send(&phone, code.as_deref()).await,
+            Command::Verify { phone, codes } => self.verify(&phone, codes, control).await,
+            Command::OpenGateways { count } => self.open(count),
+            Command::CheckGateways { tasks } => self.check(tasks, control).await,
+            Command::Load { first, tasks, millis } => load::run(self, control, first, tasks, millis).await,
+        }
+    }
+
+    async fn send(&self, phone: &str, code: Option<&str>) -> anyhow::Result<Value> {
+        let phone = self.otp.phone(phone)?;
+        let code = code.map(Code::parse).transpose()?;
+        let options = SendOptions {
+            code: code.as_ref().map_or(CodeSource::Ours, CodeSource::Given),
+            ..SendOptions::default()
+        };
+        let sent = self.otp.send(&phone, &self.purpose, COMPANY, options).await;
+        Ok(match sent {
+            Ok(SendOutcome::Sent(challenge)) => {
+                let known = matches!(challenge.delivery, DeliveryState::Accepted { .. });
+                json!({ "outcome": if known { "sent" } else { "unknown" } })
+            }
+            Ok(SendOutcome::Refused { reason, .. }) => json!({ "outcome": reason.as_str() }),
+            Err(error) => {
+                tracing::error!(%error, "a send failed");
+                json!({ "outcome": "fault", "fault": fault(&error) })
+            }
+        })
+    }
+
+    async fn verify(&self, phone: &str, codes: Vec<String>, control: &mut Control) -> anyhow::Result<Value> {
+        let phone = self.otp.phone(phone)?;
+        let checks = codes.into_iter().map(|code| {
+            let (otp, phone, purpose) = (self.otp.clone(), phone.clone(), self.purpose.clone());
+            async move {
+                let verdict = otp.verify(&phone, &purpose, &code, VerifyOptions::default()).await;
+                verdict.map_or_else(|error| logged(&error), |verdict| verdict.as_str())
+            }
+        });
+        Ok(tally(control.together(checks).await?))
+    }
+
+    /// Each gateway gets a store, and so a connection, of its own: it is a host of its own but for its process.
+    fn open(&mut self, count: usize) -> anyhow::Result<Value> {
+        for _ in 0..count {
+            let store = assemble::shared_store(&self.config)?;
+            self.gateways.push(assemble::gateway(&self.config, &store)?);
+        }
+        Ok(json!({ "open": self.gateways.len() }))
+    }
+
+    async fn check(&self, tasks: usize, control: &mut Control) -> anyhow::Result<Value> {
+        let gateways = self.gateways.iter().flat_map(|gateway| std::iter::repeat_n(gateway, tasks));
+        let checks = gateways.cloned().map(|gateway| async move {
+            match gateway.check().await {
+                Ok(()) => "ok",
+                Err(error) => logged(&error.into()),
+            }
+        });
+        Ok(tally(control.together(checks).await?))
+    }
+}
+
+/// How often each word was said.
+pub(crate) fn tally(words: impl IntoIterator<Item = &'static str>) -> Value {
+    let mut counts = BTreeMap::<_, u64>::new();
+    for word in words {
+        *counts.entry(word).or_default() += 1;
+    }
+    json!(counts)
+}
+
+pub(crate) fn logged(error: &Error) -> &'static str {
+    tracing::error!(%error, "a fault");
+    fault(error)
+}
+
+/// The word for a fault, by its type.
+fn fault(error: &Error) -> &'static str {
+    match error {
+        Error::Store(_) => "store",
+        Error::Gateway(GatewayError::Unauthorized { .. }) => "unauthorized",
+        Error::Gateway(GatewayError::Token { source, .. }) => match source {
+            TokenError::CredentialsRefused => "credentials_refused",
+            TokenError::Unavailable { .. } => "no_tokens",
+            _ => "token",
+        },
+        Error::Gateway(_) => "gateway",
+        _ => "other",
+    }
+}

@@ -1,0 +1,7 @@
+//! Each binary as a process, on a Redis of the test's own.
+
+mod commands;
+mod fixture;
+mod tour;
+mod webhooks;
+mod worker_kills;
