@@ -1,0 +1,50 @@
+//! Load generators, each beside its yardstick: `redis-benchmark` running the same script in the same run.
+
+mod args;
+mod callers;
+mod ingest;
+mod records;
+mod report;
+mod run;
+mod verify;
+mod yardstick;
+
+use anyhow::{Context as _, bail};
+use clap::Parser as _;
+use test_support::TestRedis;
+
+use crate::args::{Args, Measured};
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = args.threads {
+        runtime.worker_threads(usize::from(threads));
+    }
+    let runtime = runtime.enable_all().build().context("starting the runtime")?;
+    runtime.block_on(async {
+        // Dropping the run ends what it started.
+        tokio::select! {
+            ended = run(&args) => ended,
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted.context("listening for Ctrl-C")?;
+                bail!("interrupted")
+            }
+        }
+    })
+}
+
+async fn run(args: &Args) -> anyhow::Result<()> {
+    yardstick::assert_installed().await?;
+    let server = TestRedis::start().await;
+    let report = match args.measured {
+        Measured::Verify => verify::run(&server, args).await,
+        Measured::Ingest => ingest::run(&server, args).await,
+    }?;
+    if args.json {
+        println!("{}", report.json()?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}

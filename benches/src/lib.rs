@@ -1,0 +1,11 @@
+//! What the benchmarks share: everything around the code under measurement, made as cheap as it can be.
+
+mod codes;
+mod concurrently;
+mod events;
+mod stores;
+
+pub use codes::{InstantGateway, RIGHT, WRONG, login, otp, phone, send};
+pub use concurrently::concurrently;
+pub use events::{BODY, Numbered};
+pub use stores::{empty_store, redis_store};
