@@ -115,6 +115,7 @@ impl Worker {
     }
 
     async fn drain(&self, consumer: Consumer, mut running: JoinSet<()>, give_back: &CancellationToken) {
+        while running.try_join_next().is_some() {}
         tracing::info!(running = running.len(), "stopping: no more events are taken");
         let finish = async { while running.join_next().await.is_some() {} };
         if timeout(self.options.drain, finish).await.is_err() {

@@ -8,6 +8,7 @@ mod codes;
 mod connection;
 mod consents;
 mod deliveries;
+mod driver;
 mod events;
 mod health;
 mod keys;

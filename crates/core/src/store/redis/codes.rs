@@ -27,12 +27,12 @@ impl CodeStore for RedisStore {
         let call = RESERVE
             .on(&keys)
             .bytes(request.send.0)
-            .bytes(packed_limits(request.limits))
+            .packed(|packed| push_limits(packed, request.limits))
             .number(ms(request.lifetime))
             .number(u64::from(request.guesses))
-            .bytes(packed_code(&request.fresh))
+            .packed(|packed| push_code(packed, &request.fresh))
             .number(ms(request.resend_min_left))
-            .bytes(packed_macs(&request.macs))
+            .packed(|packed| push_macs(packed, &request.macs))
             .number(ms(request.limits.memory()));
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
         reserved(reply).ok_or_else(|| call.unreadable())
@@ -51,7 +51,7 @@ impl CodeStore for RedisStore {
             .bytes(request.send.0)
             .number(outcome)
             .bytes(message)
-            .bytes(made.map(Vec::from).unwrap_or_default());
+            .bytes(made.as_ref().map_or(&[][..], |mac| mac));
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
         number(&reply).map(|settled| settled == 1).ok_or_else(|| call.unreadable())
     }
@@ -62,9 +62,9 @@ impl CodeStore for RedisStore {
         let call = CHECK
             .on(&keys)
             .bytes(request.request.0)
-            .bytes(request.handle.map(Vec::from).unwrap_or_default())
-            .bytes(packed_macs(&request.macs))
-            .bytes(packed_limits(request.limits))
+            .bytes(request.handle.as_ref().map_or(&[][..], |handle| handle))
+            .packed(|packed| push_macs(packed, &request.macs))
+            .packed(|packed| push_limits(packed, request.limits))
             .number(ms(request.remember_used));
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
         checked(reply).ok_or_else(|| call.unreadable())
@@ -99,33 +99,37 @@ fn checked(reply: Value) -> Option<Checked> {
     })
 }
 
-fn packed_code(code: &NewCode) -> Vec<u8> {
+fn push_code(packed: &mut Vec<u8>, code: &NewCode) {
     let origin = match code.origin {
         CodeOrigin::Derived => 0,
         CodeOrigin::Given => 1,
         CodeOrigin::Gateway => 2,
     };
-    let kind = origin + 4 * code.digits.saturating_sub(4);
-    [&[kind][..], &code.pepper.0, &code.nonce, &code.handle, &code.mac].concat()
+    packed.push(origin + 4 * code.digits.saturating_sub(4));
+    packed.extend_from_slice(&code.pepper.0);
+    packed.extend_from_slice(&code.nonce);
+    packed.extend_from_slice(&code.handle);
+    packed.extend_from_slice(&code.mac);
 }
 
-fn packed_macs(macs: &CodeMacs) -> Vec<u8> {
-    macs.0.iter().flat_map(|(tag, mac)| tag.0.into_iter().chain(*mac)).collect()
+fn push_macs(packed: &mut Vec<u8>, macs: &CodeMacs) {
+    for (tag, mac) in &macs.0 {
+        packed.extend_from_slice(&tag.0);
+        packed.extend_from_slice(mac);
+    }
 }
 
-fn packed_limits(limits: &SendLimits) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(64);
-    push_ms(&mut packed, limits.forget_after());
+fn push_limits(packed: &mut Vec<u8>, limits: &SendLimits) {
+    push_ms(packed, limits.forget_after());
     packed.push(short(limits.ladder().len()));
     for wait in limits.ladder() {
-        push_ms(&mut packed, *wait);
+        push_ms(packed, *wait);
     }
     packed.push(short(limits.windows().len()));
     for window in limits.windows() {
         packed.push(window.sends);
-        push_ms(&mut packed, window.period);
+        push_ms(packed, window.period);
     }
-    packed
 }
 
 /// Six bytes, big endian; a policy's durations are bounded to days.

@@ -10,7 +10,10 @@ use redis::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::keys::KeyPrefix;
+use super::{
+    driver::{DriverThread, HostedConnection},
+    keys::KeyPrefix,
+};
 use crate::store::StoreError;
 
 /// How long a blocking read may wait in Redis, at most.
@@ -65,10 +68,14 @@ pub enum RedisSetupError {
     /// The pool of dedicated connections could not be built.
     #[error("the pool of Redis connections could not be built: {0}")]
     Pool(String),
+    /// The thread of the shared connection could not be started.
+    #[error("the thread of the Redis connection could not be started: {0}")]
+    Thread(std::io::Error),
 }
 
 pub(super) struct Connections {
     shared: ConnectionManager,
+    driver: DriverThread,
     dedicated: Pool,
 }
 
@@ -108,12 +115,13 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| RedisSetupError::Pool(error.to_string()))?;
-        Ok(Self { shared, dedicated })
+        let driver = DriverThread::start().map_err(RedisSetupError::Thread)?;
+        Ok(Self { shared, driver, dedicated })
     }
 
     /// A handle on the shared connection. Never send a blocking command on it.
-    pub(super) fn shared(&self) -> ConnectionManager {
-        self.shared.clone()
+    pub(super) fn shared(&self) -> HostedConnection {
+        self.driver.host(self.shared.clone())
     }
 
     /// A connection for blocking reads. Drop it for good after an error: a reply may still come.

@@ -1,7 +1,7 @@
 //! What an operator wants to know of a Redis.
 
 use async_trait::async_trait;
-use redis::aio::ConnectionManager;
+use redis::aio::ConnectionLike;
 
 use super::RedisStore;
 use crate::store::{Health, HealthStore, StoreError};
@@ -42,7 +42,7 @@ fn server(info: &str) -> String {
 }
 
 /// Managed services often refuse `CONFIG GET`: then the setting is unknown, which is not a fault.
-async fn setting(connection: &mut ConnectionManager, name: &str) -> Option<String> {
+async fn setting(connection: &mut impl ConnectionLike, name: &str) -> Option<String> {
     let answer: Result<Vec<String>, _> =
         redis::cmd("CONFIG").arg("GET").arg(name).query_async(connection).await;
     answer.ok().and_then(|pair| pair.into_iter().nth(1))

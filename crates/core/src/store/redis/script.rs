@@ -1,6 +1,6 @@
 //! Lua scripts: compiled into the binary, called by digest, sent in full when Redis has forgotten them.
 
-use std::sync::LazyLock;
+use std::{io::Write, sync::LazyLock};
 
 use redis::{ErrorKind, Script, ServerErrorKind, Value, aio::ConnectionLike};
 
@@ -20,7 +20,7 @@ impl LuaScript {
 
     /// Starts a call on these keys.
     pub(super) fn on<'a>(&'a self, keys: &'a [&'a str]) -> Call<'a> {
-        Call { script: self, keys, arguments: Vec::with_capacity(8) }
+        Call { script: self, keys, arguments: Vec::with_capacity(256), ends: Vec::with_capacity(8) }
     }
 }
 
@@ -28,17 +28,26 @@ impl LuaScript {
 pub(super) struct Call<'a> {
     script: &'a LuaScript,
     keys: &'a [&'a str],
-    arguments: Vec<Vec<u8>>,
+    /// All arguments behind each other, and where each ends.
+    arguments: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 impl Call<'_> {
-    pub(super) fn bytes(mut self, argument: impl Into<Vec<u8>>) -> Self {
-        self.arguments.push(argument.into());
-        self
+    pub(super) fn bytes(self, argument: impl AsRef<[u8]>) -> Self {
+        self.packed(|packed| packed.extend_from_slice(argument.as_ref()))
     }
 
     pub(super) fn number(self, argument: u64) -> Self {
-        self.bytes(argument.to_string())
+        // Writing into memory cannot fail.
+        self.packed(|packed| write!(packed, "{argument}").unwrap_or_default())
+    }
+
+    /// An argument that is written in place.
+    pub(super) fn packed(mut self, pack: impl FnOnce(&mut Vec<u8>)) -> Self {
+        pack(&mut self.arguments);
+        self.ends.push(self.arguments.len());
+        self
     }
 
     /// Runs the script by its digest. A Redis that has forgotten it (restart, failover, `SCRIPT FLUSH`)
@@ -75,8 +84,10 @@ impl Call<'_> {
     fn command(&self, name: &str, script: &str) -> redis::Cmd {
         let mut command = redis::cmd(name);
         command.arg(script).arg(self.keys.len()).arg(self.keys);
-        for argument in &self.arguments {
-            command.arg(argument.as_slice());
+        let mut start = 0;
+        for end in &self.ends {
+            command.arg(&self.arguments[start..*end]);
+            start = *end;
         }
         command
     }

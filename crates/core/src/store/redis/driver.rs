@@ -1,0 +1,112 @@
+//! A thread of its own for the shared connection's socket.
+//!
+//! On a multi-thread runtime, a caller that hands a command to the connection's driver wakes it into the
+//! scheduler's LIFO slot: it runs at once and writes that one command. Sixty-four callers then make
+//! sixty-four writes. On a thread of its own the driver wakes once, finds what all of them have handed in,
+//! and writes it together: measured at 0.14 writes a command instead of 0.85.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    thread,
+};
+
+use redis::{
+    Cmd, Pipeline, RedisFuture, Value,
+    aio::{ConnectionLike, ConnectionManager},
+};
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::oneshot,
+};
+
+/// The thread. It ends when this is dropped.
+pub(super) struct DriverThread {
+    handle: Handle,
+    _stop: oneshot::Sender<()>,
+}
+
+impl DriverThread {
+    /// Starts the thread.
+    pub(super) fn start() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        thread::Builder::new().name("textproof-redis".into()).spawn(move || {
+            // An error says that the other end was dropped, which is the signal.
+            let _ = runtime.block_on(stopped);
+        })?;
+        Ok(Self { handle, _stop: stop })
+    }
+
+    /// A connection whose driver runs on the thread.
+    pub(super) fn host(&self, connection: ConnectionManager) -> HostedConnection {
+        HostedConnection { connection, handle: self.handle.clone() }
+    }
+}
+
+/// A shared connection. Calls are polled by the caller, but whatever they spawn, and every socket and timer
+/// that they open, lives on the thread: the driver, at the first connect and at every reconnect.
+pub(super) struct HostedConnection {
+    connection: ConnectionManager,
+    handle: Handle,
+}
+
+impl ConnectionLike for HostedConnection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        let future = self.connection.req_packed_command(command);
+        Box::pin(Hosted { handle: &self.handle, future })
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        let future = self.connection.req_packed_commands(commands, offset, count);
+        Box::pin(Hosted { handle: &self.handle, future })
+    }
+
+    fn get_db(&self) -> i64 {
+        self.connection.get_db()
+    }
+}
+
+struct Hosted<'a, F> {
+    handle: &'a Handle,
+    future: F,
+}
+
+impl<F: Future + Unpin> Future for Hosted<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let _entered = self.handle.enter();
+        Pin::new(&mut self.future).poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_spawned_inside_runs_on_the_thread_and_ends_with_it() {
+        let driver = DriverThread::start().unwrap();
+        let (held, dropped) = oneshot::channel::<()>();
+        let spawn = async move {
+            let name = tokio::spawn(async { thread::current().name().map(str::to_owned) });
+            drop(tokio::spawn(async move {
+                let _held = held;
+                std::future::pending::<()>().await;
+            }));
+            name.await.unwrap()
+        };
+        let hosted = Hosted { handle: &driver.handle, future: Box::pin(spawn) };
+        assert_eq!(hosted.await.as_deref(), Some("textproof-redis"));
+        drop(driver);
+        assert!(dropped.await.is_err(), "tasks are dropped with the thread");
+    }
+}
