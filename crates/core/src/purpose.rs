@@ -1,10 +1,10 @@
 //! What a code is for: a code sent for one purpose never verifies for another.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// A purpose: 1 to 32 characters of `a-z`, `0-9`, `_` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Purpose(String);
+pub struct Purpose(Arc<str>);
 
 impl Purpose {
     /// Checks the characters and the length.
@@ -15,7 +15,7 @@ impl Purpose {
         let name = name.into();
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
         if (1..=32).contains(&name.len()) && name.bytes().all(allowed) {
-            Ok(Self(name))
+            Ok(Self(name.into()))
         } else {
             Err(MalformedPurpose)
         }

@@ -94,11 +94,11 @@ impl KeyPrefix {
     }
 
     pub(super) fn code(&self, key: &CodeKey) -> String {
-        format!("{}{{{}}}:c:{}", self.0, key.phone.as_str(), key.purpose.as_str())
+        [&self.0, "{", key.phone.as_str(), "}:c:", key.purpose.as_str()].concat()
     }
 
     pub(super) fn sends(&self, key: &CodeKey) -> String {
-        format!("{}{{{}}}:w", self.0, key.phone.as_str())
+        [&self.0, "{", key.phone.as_str(), "}:w"].concat()
     }
 
     pub(super) fn consent(&self, register: &ConsentRegister) -> String {
