@@ -8,7 +8,7 @@ pub(crate) mod verify;
 
 use std::sync::Arc;
 
-use textproof::Otp;
+use textproof::{Otp, PhoneNumber, Purpose};
 use textproof_service::{
     assemble,
     config::{Config, ConfigError},
@@ -19,6 +19,18 @@ fn otp(config: &Config) -> Result<Otp, ConfigError> {
     let store = assemble::shared_store(config)?;
     let gateway = assemble::gateway(config, &store)?;
     assemble::otp(config, Arc::clone(&store), gateway)
+}
+
+/// What the command line says is wrong there, not in the configuration file.
+fn usage(key: &str, problem: impl std::fmt::Display) -> ConfigError {
+    ConfigError::invalid(key, "the command line", problem.to_string())
+}
+
+/// The phone and the purpose of the command line.
+fn parsed(otp: &Otp, phone: &str, purpose: &str) -> Result<(PhoneNumber, Purpose), ConfigError> {
+    let phone = otp.phone(phone).map_err(|error| usage("PHONE", error))?;
+    let purpose = Purpose::new(purpose).map_err(|error| usage("--purpose", error))?;
+    Ok((phone, purpose))
 }
 
 /// Seconds, rounded up: who waits that long has waited long enough.

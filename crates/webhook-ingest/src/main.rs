@@ -8,7 +8,7 @@ use textproof_service::{
     args::{self, CommonArgs},
     assemble, exit,
     health::{self, Check},
-    http::{self, Limits},
+    servers::Servers,
     shutdown::shutdown_signal,
     telemetry::{self, LogFormat},
 };
@@ -45,17 +45,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let hooks = router(Arc::new(ingest)).merge(health::public_routes(checks(Arc::clone(&store))));
     let internal = health::internal_routes(checks(store), metrics.clone());
 
-    let listener = http::bind(settings.bind).await?;
-    let metrics_listener = http::bind(settings.metrics_bind).await?;
-    http::announce(&listener)?;
-    tracing::info!(addr = %metrics_listener.local_addr()?, "metrics and readiness details");
-    let (served, internal_served, ()) = tokio::join!(
-        http::serve(listener, hooks, Limits::default(), shutdown.clone()),
-        http::serve(metrics_listener, internal, Limits::default(), shutdown.clone()),
-        metrics.upkeep(shutdown),
-    );
-    served?;
-    internal_served?;
+    let servers = Servers::bind(settings.bind, settings.metrics_bind).await?;
+    servers.serve(hooks, internal, metrics, shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }
 

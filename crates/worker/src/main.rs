@@ -12,7 +12,7 @@ use textproof_service::{
     args::{self, CommonArgs},
     assemble, exit,
     health::{self, Check},
-    http::{self, Limits},
+    servers::Servers,
     shutdown::shutdown_signal,
     telemetry::{self, LogFormat},
 };
@@ -60,18 +60,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let public = health::public_routes(checks(worker.readiness()));
     let internal = health::internal_routes(checks(worker.readiness()), metrics.clone());
 
-    let listener = http::bind(settings.bind).await?;
-    let metrics_listener = http::bind(settings.metrics_bind).await?;
-    http::announce(&listener)?;
-    tracing::info!(addr = %metrics_listener.local_addr()?, "metrics and readiness details");
-    let (served, internal_served, (), ()) = tokio::join!(
-        http::serve(listener, public, Limits::default(), shutdown.clone()),
-        http::serve(metrics_listener, internal, Limits::default(), shutdown.clone()),
-        metrics.upkeep(shutdown.clone()),
-        worker.run(shutdown),
-    );
+    let servers = Servers::bind(settings.bind, settings.metrics_bind).await?;
+    let (served, ()) =
+        tokio::join!(servers.serve(public, internal, metrics, shutdown.clone()), worker.run(shutdown));
     served?;
-    internal_served?;
     Ok(ExitCode::SUCCESS)
 }
 

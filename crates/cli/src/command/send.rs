@@ -4,11 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use textproof::{Code, CodeSource, Purpose, SendOptions, SendOutcome, otp::DeliveryState};
-use textproof_service::{
-    config::{Config, ConfigError},
-    exit,
-};
+use textproof::{Code, CodeSource, SendOptions, SendOutcome, otp::DeliveryState};
+use textproof_service::{config::Config, exit};
 
 use crate::{arguments, output};
 
@@ -18,11 +15,9 @@ pub(crate) async fn run(
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let otp = super::otp(config)?;
-    let usage = |key: &str, problem: String| ConfigError::invalid(key, "the command line", problem);
-    let phone = otp.phone(&options.phone).map_err(|error| usage("PHONE", error.to_string()))?;
-    let purpose = Purpose::new(options.purpose).map_err(|error| usage("--purpose", error.to_string()))?;
+    let (phone, purpose) = super::parsed(&otp, &options.phone, &options.purpose)?;
     let code = options.code.as_deref().map(Code::parse).transpose();
-    let code = code.map_err(|error| usage("--code", error.to_string()))?;
+    let code = code.map_err(|error| super::usage("--code", error))?;
     let send = SendOptions {
         comment: options.comment.as_deref(),
         web_otp_domain: options.web_otp_domain.as_deref(),

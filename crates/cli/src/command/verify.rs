@@ -4,11 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use textproof::{Purpose, Verdict, VerifyOptions};
-use textproof_service::{
-    config::{Config, ConfigError},
-    exit,
-};
+use textproof::{Verdict, VerifyOptions};
+use textproof_service::{config::Config, exit};
 
 use crate::{arguments, output};
 
@@ -18,9 +15,7 @@ pub(crate) async fn run(
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let otp = super::otp(config)?;
-    let usage = |key: &str, problem: String| ConfigError::invalid(key, "the command line", problem);
-    let phone = otp.phone(&options.phone).map_err(|error| usage("PHONE", error.to_string()))?;
-    let purpose = Purpose::new(options.purpose).map_err(|error| usage("--purpose", error.to_string()))?;
+    let (phone, purpose) = super::parsed(&otp, &options.phone, &options.purpose)?;
     let check = VerifyOptions { handle: options.handle.as_deref(), request: None };
     let verdict = otp.verify(&phone, &purpose, &options.code, check).await.context("nothing was decided")?;
     output::facts(json, &facts(&verdict))?;
