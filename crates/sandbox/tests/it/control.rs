@@ -1,7 +1,5 @@
 //! The phone, the stats, reset, start and stop.
 
-use std::time::Duration;
-
 use sandbox::{Gateway, Settings};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
