@@ -47,7 +47,7 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct TourOptions {
-    /// Run it on this Redis instead of the embedded store; its keys start with `tour:`.
+    /// Run it on this Redis instead of the embedded store, one tour at a time; its keys start with `tour:`.
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<String>,
 }

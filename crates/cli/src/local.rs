@@ -2,7 +2,7 @@
 
 mod feed;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use data_encoding::BASE64URL_NOPAD;
@@ -139,7 +139,9 @@ fn worker(store: &Arc<dyn Store>, consent: ConsentLedger, feed: Feed) -> Worker 
         Box::new(MergeDeliveryReports::new(deliveries)),
         Box::new(feed),
     ];
-    Worker::new(Arc::clone(store) as Arc<dyn EventStore>, handlers, WorkerOptions::default())
+    // Short: what an interrupted run left in somebody's hands is taken over while a tour still waits.
+    let options = WorkerOptions { lease: Duration::from_secs(3), ..WorkerOptions::default() };
+    Worker::new(Arc::clone(store) as Arc<dyn EventStore>, handlers, options)
 }
 
 fn endpoints(path_secret: &str, signing_secret: &str) -> anyhow::Result<[Endpoint; 2]> {

@@ -34,7 +34,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Bounds on how long the fleet leaves a failing token endpoint alone.
 const UNAVAILABLE_FOR: Duration = Duration::from_secs(2);
 const UNAVAILABLE_AT_MOST: Duration = Duration::from_secs(300);
-/// A lifetime outside these bounds is a misunderstanding between us and the gateway.
+/// A longer lifetime is a misunderstanding between us and the gateway.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
 /// Obtains a token from the gateway.

@@ -50,9 +50,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn checks(store: Arc<dyn Store>) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = Vec<Check>> + Send>> {
+fn checks(store: Arc<dyn Store>) -> impl Fn() -> CheckStore + Send + Sync + 'static {
     move || {
         let store = Arc::clone(&store);
         Box::pin(async move { vec![Check::new("store", store.ping().await)] })
     }
 }
+
+type CheckStore = std::pin::Pin<Box<dyn Future<Output = Vec<Check>> + Send>>;

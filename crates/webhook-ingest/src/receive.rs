@@ -4,7 +4,8 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Path, Request, State},
+    extract::{Path, Request, State, rejection::PathRejection},
+    http::{StatusCode, Uri},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -12,8 +13,9 @@ use jiff::Timestamp;
 use textproof::{
     store::{EventStore, Published, StoreError},
     stream::Producer,
-    webhook::{Endpoint, Request as Webhook, Understood, Verified},
+    webhook::{Endpoint, Refused, Request as Webhook, Understood, Verified},
 };
+use textproof_service::problem::Problem;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{answer::Answer, body};
@@ -74,6 +76,9 @@ impl Ingest {
         let Some(endpoint) = self.endpoints.get(name) else {
             return Answer::NotFound;
         };
+        if let Err(refused) = endpoint.admits(path_secret, Timestamp::now()) {
+            return refuse(name, refused);
+        }
         let Ok(Ok(_turn)) = timeout(self.options.queue_deadline, self.turns.acquire()).await else {
             return Answer::NotStored;
         };
@@ -86,16 +91,7 @@ impl Ingest {
         let webhook = Webhook { headers: &head.headers, path_secret, body: &body };
         match endpoint.verify(&webhook, now) {
             Ok(verified) => self.store(&verified, now).await,
-            Err(refused) => {
-                // The sender learns nothing; the operator learns why, and only the operator.
-                tracing::warn!(endpoint = name, reason = refused.as_str(), "webhook refused");
-                metrics::counter!(
-                    "textproof_ingest_refused_total",
-                    "endpoint" => name.to_owned(), "reason" => refused.as_str()
-                )
-                .increment(1);
-                refused.answer_class().into()
-            }
+            Err(refused) => refuse(name, refused),
         }
     }
 
@@ -156,6 +152,17 @@ impl fmt::Debug for Ingest {
     }
 }
 
+/// The sender learns nothing; the operator learns why, and only the operator.
+fn refuse(endpoint: &str, refused: Refused) -> Answer {
+    tracing::warn!(endpoint, reason = refused.as_str(), "webhook refused");
+    metrics::counter!(
+        "textproof_ingest_refused_total",
+        "endpoint" => endpoint.to_owned(), "reason" => refused.as_str()
+    )
+    .increment(1);
+    refused.answer_class().into()
+}
+
 fn outcome(published: Published) -> &'static str {
     match published {
         Published::New => "new",
@@ -165,27 +172,39 @@ fn outcome(published: Published) -> &'static str {
     }
 }
 
-/// `POST /hooks/{endpoint}` and `POST /hooks/{endpoint}/{secret}`.
+/// `POST /hooks/{endpoint}` and `POST /hooks/{endpoint}/{secret}`. Every other path under `/hooks` is answered
+/// like an unknown endpoint, and paths elsewhere with a problem document (RFC 9457).
 pub fn router(ingest: Arc<Ingest>) -> Router {
     Router::new()
         .route("/hooks/{endpoint}", post(without_secret))
         .route("/hooks/{endpoint}/{secret}", post(with_secret))
+        .fallback(unknown)
         .with_state(ingest)
+}
+
+async fn unknown(uri: Uri) -> Response {
+    match uri.path().starts_with("/hooks") {
+        true => Answer::NotFound.into_response(),
+        false => Problem::new(StatusCode::NOT_FOUND).into_response(),
+    }
 }
 
 async fn without_secret(
     State(ingest): State<Arc<Ingest>>,
-    Path(endpoint): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
+    // What is not UTF-8 is the name of no endpoint.
+    let Ok(Path(endpoint)) = path else { return Answer::NotFound.into_response() };
     answered(&ingest, &endpoint, None, request).await
 }
 
 async fn with_secret(
     State(ingest): State<Arc<Ingest>>,
-    Path((endpoint, secret)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Response {
+    let Ok(Path((endpoint, secret))) = path else { return Answer::NotFound.into_response() };
     answered(&ingest, &endpoint, Some(&secret), request).await
 }
 

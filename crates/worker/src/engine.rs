@@ -1,7 +1,8 @@
 //! The engine: permits before reading, a deadline on every handler, owner-checked settling, a bounded drain.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use rand::RngExt;
 use textproof::{
     store::{EventStore, StoreError},
@@ -176,13 +177,18 @@ async fn work(
     let id = delivery.event().id.clone();
     let outcome = tokio::select! {
         () = give_back.cancelled() => Outcome::GivenBack,
-        outcome = timeout(deadline, handle(&delivery, &handlers)) => outcome.unwrap_or(Outcome::Late),
+        outcome = timeout(deadline, AssertUnwindSafe(handle(&delivery, &handlers)).catch_unwind()) => match outcome {
+            Ok(Ok(outcome)) => outcome,
+            // What it said may hold what a person wrote: only the panic hook prints it.
+            Ok(Err(_)) => Outcome::Panicked,
+            Err(_) => Outcome::Late,
+        },
     };
     let settled = match outcome {
         Outcome::Done => delivery.ack().await,
         Outcome::GivenBack => delivery.release().await,
         // Left pending: it comes back after its lease.
-        Outcome::Failed | Outcome::Late => Ok(true),
+        Outcome::Failed | Outcome::Panicked | Outcome::Late => Ok(true),
     };
     match settled {
         Ok(true) => {}
@@ -191,8 +197,12 @@ async fn work(
             tracing::warn!(event = %id, %error, "the event could not be settled and will come back");
         }
     }
-    if matches!(outcome, Outcome::Late) {
-        tracing::warn!(event = %id, deadline_ms = deadline.as_millis(), "the handlers took too long");
+    match outcome {
+        Outcome::Late => {
+            tracing::warn!(event = %id, deadline_ms = deadline.as_millis(), "the handlers took too long");
+        }
+        Outcome::Panicked => tracing::error!(event = %id, "a handler panicked"),
+        _ => {}
     }
     metrics::counter!("textproof_worker_events_total", "outcome" => outcome.as_str()).increment(1);
     metrics::histogram!("textproof_worker_event_seconds").record(start.elapsed().as_secs_f64());
@@ -214,6 +224,7 @@ async fn handle(delivery: &Delivery, handlers: &[Box<dyn Handler>]) -> Outcome {
 enum Outcome {
     Done,
     Failed,
+    Panicked,
     Late,
     GivenBack,
 }
@@ -223,6 +234,7 @@ impl Outcome {
         match self {
             Self::Done => "done",
             Self::Failed => "failed",
+            Self::Panicked => "panicked",
             Self::Late => "late",
             Self::GivenBack => "given_back",
         }

@@ -21,7 +21,7 @@ use worker::{
     handlers::{KeepConsent, MergeDeliveryReports},
 };
 
-/// Consumes verified events from a Redis stream and acts on each exactly once.
+/// Consumes verified events from a Redis stream; every event takes effect once.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {

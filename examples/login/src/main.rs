@@ -71,9 +71,9 @@ async fn send(State(login): State<Login>, Form(form): Form<Phone>) -> Response {
             });
             (AppendHeaders(cookies), page(CODE_FORM)).into_response()
         }
-        Ok(SendOutcome::Refused { reason, retry_after }) => {
+        Ok(SendOutcome::Refused { retry_after, .. }) => {
             let wait = retry_after.map(|wait| format!(" Try again in {} s.", wait.as_secs() + 1));
-            page(&format!("<p>{reason}.{}</p>{PHONE_FORM}", wait.unwrap_or_default()))
+            page(&format!("<p>No code was sent.{}</p>{PHONE_FORM}", wait.unwrap_or_default()))
         }
         Err(_) => page("<p>No code can be sent just now. Try again in a minute.</p>"),
     }
@@ -93,7 +93,7 @@ async fn verify(State(login): State<Login>, headers: HeaderMap, Form(form): Form
             page(&format!("<p>That is not the code; {attempts_left} tries left.</p>{CODE_FORM}"))
         }
         Ok(_) => page(&format!("<p>That code is not valid (any more).</p>{PHONE_FORM}")),
-        Err(_) => page(&format!("<p>Nothing could be checked just now; no try was lost.</p>{CODE_FORM}")),
+        Err(_) => page(&format!("<p>Nothing could be checked just now. Try again.</p>{CODE_FORM}")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `textproof config check`: every section that is set must be usable.
+//! `textproof config check`: every section that is used must be usable.
 
 use std::process::ExitCode;
 
@@ -7,9 +7,7 @@ use textproof_service::config::Config;
 use crate::output;
 
 pub(crate) fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
-    config.redis()?;
-    config.require_ingest()?;
-    config.require_worker()?;
+    config.check()?;
     if json {
         output::line(&config.effective().to_string())?;
     } else {

@@ -63,7 +63,15 @@ impl Findings {
             Ok(Err(error)) => return self.add("redis", Level::Problem, error.to_string()),
             Err(_) => return self.add("redis", Level::Problem, "no answer"),
         };
-        self.add("redis", Level::Fine, health.server);
+        if is_too_old(&health.server) {
+            self.add(
+                "redis",
+                Level::Problem,
+                format!("{} is too old: 6.2 or later is needed", health.server),
+            );
+        } else {
+            self.add("redis", Level::Fine, health.server);
+        }
         match health.eviction.as_deref() {
             Some("noeviction") => self.add("eviction", Level::Fine, "noeviction"),
             Some(policy) => {
@@ -121,5 +129,29 @@ impl Findings {
         let rows =
             self.0.iter().map(|found| [found.what.into(), word(found.level).into(), found.detail.clone()]);
         output::table(["what", "is", "detail"], rows)
+    }
+}
+
+/// Redis before 6.2 lacks `XPENDING … IDLE` and `XTRIM MINID`. Every Valkey has both.
+fn is_too_old(server: &str) -> bool {
+    let version = server.strip_prefix("Redis ").and_then(|version| {
+        let mut parts = version.split('.').map(str::parse::<u32>);
+        Some((parts.next()?.ok()?, parts.next()?.ok()?))
+    });
+    version.is_some_and(|version| version < (6, 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_old_redis_is_too_old() {
+        for old in ["Redis 5.0.14", "Redis 6.0.16"] {
+            assert!(is_too_old(old), "{old}");
+        }
+        for fine in ["Redis 6.2.0", "Redis 7.0.15", "Redis 10.0.0", "Valkey 8.0.1", "unknown"] {
+            assert!(!is_too_old(fine), "{fine}");
+        }
     }
 }

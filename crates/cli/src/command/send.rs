@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use serde_json::{Value, json};
-use textproof::{Code, CodeSource, SendOptions, SendOutcome, otp::DeliveryState};
+use textproof::{Code, CodeSource, Error, SendOptions, SendOutcome, otp::DeliveryState};
 use textproof_service::{config::Config, exit};
 
 use crate::{arguments, output};
@@ -23,7 +22,11 @@ pub(crate) async fn run(
         web_otp_domain: options.web_otp_domain.as_deref(),
         code: code.as_ref().map_or(CodeSource::Ours, CodeSource::Given),
     };
-    let outcome = otp.send(&phone, &purpose, &options.company, send).await.context("nothing was sent")?;
+    let outcome = otp.send(&phone, &purpose, &options.company, send).await.map_err(|error| match error {
+        Error::Text(error) => super::usage("the text", error).into(),
+        Error::CodeLength { .. } => super::usage("--code", error).into(),
+        error => anyhow::Error::from(error).context("nothing was sent"),
+    })?;
     output::facts(json, &facts(&outcome, &phone.masked()))?;
     Ok(match outcome {
         SendOutcome::Sent(_) => ExitCode::SUCCESS,

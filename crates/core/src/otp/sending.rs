@@ -156,8 +156,10 @@ impl Sending {
                 Ok(self.sent(context, granted, None, DeliveryState::Unknown))
             }
             Err(error) => {
-                self.settle(key, Settlement::NotSent).await?;
+                // Left open, the send stays counted; what the gateway said is what the caller must know.
+                let _ = self.settle(key, Settlement::NotSent).await;
                 if !error.is_refusal() {
+                    metrics::counter!("textproof_otp_sends_total", "outcome" => "failed").increment(1);
                     return Err(error.into());
                 }
                 let retry_after = match &error {

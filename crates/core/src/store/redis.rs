@@ -1,8 +1,8 @@
 //! The store for fleets: Redis 6.2 or later, through one shared multiplexed connection.
 //!
 //! `keys` is the whole schema, `scripts` lists every Lua script, and there is one file per port. Blocking
-//! reads take a dedicated connection from a pool: a blocking command on the shared one would stall
-//! everybody behind it.
+//! reads have a connection of their own, which a pool opens within its deadlines: a blocking command on the
+//! shared one would stall everybody behind it.
 
 mod codes;
 mod connection;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long a read waits for new entries, at most.
-/// It also bounds how long a stop waits, since a read that is under way is never cut off.
+/// A stop waits for it, since a read that is under way is never cut off.
 const BLOCK: Duration = Duration::from_secs(1);
 
 /// A consumer's place and patience.
@@ -188,7 +188,7 @@ impl Delivery {
         self.store.settle_event(&self.member, self.event.id.as_str(), &self.claim).await
     }
 
-    /// Gives the event back untouched: another process takes it at once, and this start is not counted.
+    /// Gives the event back untouched: the next sweep of any process takes it, and this start is not counted.
     ///
     /// # Errors
     /// [`StoreError`]: if it is not given back, it comes back after its lease.

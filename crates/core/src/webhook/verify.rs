@@ -60,6 +60,20 @@ impl fmt::Debug for Verified<'_> {
 }
 
 impl Endpoint {
+    /// Decides on the path alone, before a body is read: a wrong path must answer like an unknown endpoint
+    /// whatever else the request brings. [`Endpoint::verify`] checks it again.
+    ///
+    /// # Errors
+    /// [`Refused`], always of the class [`AnswerClass::NotFound`].
+    pub fn admits(&self, path_secret: Option<&str>, now: Timestamp) -> Result<(), Refused> {
+        match (self.scheme(), path_secret) {
+            (Scheme::HmacBody { .. }, Some(_)) => Err(Refused::UnexpectedPathSecret),
+            (Scheme::HmacBody { .. }, None) => Ok(()),
+            (Scheme::PathSecret(_), None) => Err(Refused::MissingPathSecret),
+            (Scheme::PathSecret(secrets), Some(given)) => path_secret::verify(secrets, given, now).map(drop),
+        }
+    }
+
     /// Verifies a request over the bytes as they were received. `now` is the receiving host's time; it
     /// only decides which secrets are still accepted.
     ///

@@ -62,6 +62,29 @@ impl Config {
         })
     }
 
+    /// Checks every section that is used, as its own program would.
+    ///
+    /// Codes are used where anything of theirs is set: an ingest's or a worker's configuration needs none.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first value that cannot be used.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.redis()?;
+        self.require_ingest()?;
+        self.require_worker()?;
+        let otp = &self.raw.otp;
+        self.policy()?;
+        if otp.fingerprint_key.is_some() || otp.fingerprint_key_file.is_some() {
+            self.fingerprint_key()?;
+        }
+        let gateway_on = self.connexus()?.is_some() || self.mobile_api_connect()?.is_some();
+        if gateway_on || otp.countries.is_some() || otp.pepper.is_some() || otp.pepper_file.is_some() {
+            self.require_otp()?;
+            self.gateways()?;
+        }
+        Ok(())
+    }
+
     fn countries(&self) -> Result<Countries, ConfigError> {
         let otp = &self.raw.otp;
         let countries =

@@ -93,3 +93,19 @@ async fn a_stop_lets_running_handlers_finish() {
     let acted_on = recorder.seen().len() as u64;
     assert_eq!(acted_on + depth(&store).await, 50, "what was acted on is settled, and nothing else");
 }
+
+#[tokio::test]
+async fn a_handler_that_panics_takes_nothing_with_it() {
+    let store = MemoryStore::new();
+    let recorder = Recorder::new(|text| if text == "bad" { Doing::Panic } else { Doing::Succeed });
+    let options = WorkerOptions { concurrency: 1, ..quick() };
+    let running = Running::start(&store, vec![recorder.clone()], options);
+    publish(&store, "bad").await;
+    publish(&store, "good").await;
+    eventually_true(PATIENCE, "the place is free again and the event comes back", async || {
+        recorder.count("good") == 1 && recorder.count("bad") >= 2
+    })
+    .await;
+    assert_eq!(depth(&store).await, 1, "it is not lost");
+    running.stop().await;
+}

@@ -52,6 +52,7 @@ pub(crate) type Act = fn(&str) -> Doing;
 pub(crate) enum Doing {
     Succeed,
     Fail,
+    Panic,
     NeverEnd,
 }
 
@@ -90,6 +91,7 @@ impl Handler for Recorder {
         match (self.act)(&reply.text) {
             Doing::Succeed => Ok(()),
             Doing::Fail => Err(HandlerError::new("told to fail")),
+            Doing::Panic => panic!("told to panic"),
             Doing::NeverEnd => std::future::pending().await,
         }
     }

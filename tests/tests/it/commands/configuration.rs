@@ -41,13 +41,16 @@ async fn a_configuration_that_cannot_be_used_is_refused_in_one_line() {
         ("key.toml", "[redis]\nurll = \"redis://127.0.0.1\"\n", "urll"),
         ("section.toml", "[reddis]\n", "reddis"),
         ("kind.toml", "[otp]\nttl_seconds = \"300\"\n", "ttl_seconds"),
+        ("otp.toml", "[otp]\nttl_seconds = 9999\n", "ttl_seconds"),
+        ("country.toml", "[otp]\ncountries = [\"ZQ\"]\n", "ZQ"),
         ("endpoint.toml", "[[endpoint]]\nname = \"open\"\ndialect = \"connexus\"\n", "open"),
     ] {
         let path = world.write(name, text);
         let path = path.to_str().expect("a path in UTF-8");
         for program in ["textproof", "webhook-ingest", "worker"] {
-            // An endpoint without authentication is webhook-ingest's business, and config check's.
-            if program == "worker" && name == "endpoint.toml" {
+            // Codes are no business of the servers; endpoints are webhook-ingest's, and config check's.
+            let codes_only = ["otp.toml", "country.toml"].contains(&name) && program != "textproof";
+            if codes_only || program == "worker" && name == "endpoint.toml" {
                 continue;
             }
             let arguments: &[&str] = match program {

@@ -29,6 +29,14 @@ async fn a_wrong_path_secret_is_answered_like_an_endpoint_that_does_not_exist() 
     ] {
         assert_eq!(ask(path).await, unknown, "{path}");
     }
+    // Whatever else such a request brings, it is not looked at.
+    for path in ["/hooks/websms/wrong", "/hooks/nobody", "/hooks/%FF", "/hooks/a/b/c"] {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 70000\r\n\r\n");
+        let answer = raw::exchange(ingest.address(), head).await;
+        assert_eq!(raw::status(&answer), 404, "{path}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "an empty body: {answer}");
+    }
     world.assert_untouched().await;
     let right = ask(&format!("/hooks/websms/{PATH_SECRET}")).await;
     assert_eq!(raw::status(&right), 200, "{right}");

@@ -1,4 +1,5 @@
-//! Connections: one shared and multiplexed for everything that answers at once, a pool for what blocks.
+//! Connections: one shared and multiplexed for everything that answers at once, and one for each blocking
+//! reader. The pool opens those within its deadlines; a reader detaches its own for good.
 
 use std::time::Duration;
 

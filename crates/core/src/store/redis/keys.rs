@@ -10,7 +10,7 @@
 //! | `{p}:o:<sender>` | hash | consent register | none: an opt-out holds until the person opts in |
 //! | `{t<account>}:token` | string | shared bearer token, sealed | the token's own |
 //! | `{t<account>}:lease` | string | who renews it | 20 s |
-//! | `{t<account>}:block` | string | why nobody may ask for one now | at most 5 min |
+//! | `{t<account>}:block` | string | why nobody may ask for one now | at most 375 s |
 //! | `{m<0..255>}:d:<gateway>:<id>` | hash | delivery record of one message | 8 days |
 //! | `{m<0..255>}:n:<yyyymmdd>` | hash | delivery counters of one day | 35 days |
 //! | `{e0}:s` | stream | events for the workers | none: entries are deleted when settled |
