@@ -22,9 +22,9 @@ pub(crate) struct Args {
     /// Live codes on each side; for `verify`.
     #[arg(long, default_value_t = 100_000, value_parser = value_parser!(u32).range(1_000..=1_000_000))]
     pub(crate) keys: u32,
-    /// Worker threads of the callers' runtime, instead of one for each core.
-    #[arg(long, value_parser = value_parser!(u8).range(1..=64))]
-    pub(crate) threads: Option<u8>,
+    /// Worker threads of the callers' runtime; redis-benchmark has one, too.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u8).range(1..=64))]
+    pub(crate) threads: u8,
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,

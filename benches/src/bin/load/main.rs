@@ -18,9 +18,7 @@ use crate::args::{Args, Measured};
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = args.threads {
-        runtime.worker_threads(usize::from(threads));
-    }
+    runtime.worker_threads(usize::from(args.threads));
     let runtime = runtime.enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
         // Dropping the run ends what it started.

@@ -27,6 +27,9 @@ const USER_TIMEOUT: Duration = Duration::from_secs(5);
 const DEDICATED_CONNECTIONS: usize = 16;
 /// Commands that may wait on the shared connection; more callers wait for a place.
 const PIPELINE: usize = 1024;
+/// Bytes that are written without waiting for more: about ten commands. Redis then works on the first ones
+/// while the next ones are still being put together, instead of taking turns with the client.
+const WRITE_BYTES: usize = 3 * 1024;
 
 /// How to reach Redis. `Debug` hides the URL: it may hold a password.
 #[derive(Clone)]
@@ -99,6 +102,7 @@ impl Connections {
             .set_connection_timeout(Some(settings.connect_timeout))
             .set_response_timeout(Some(settings.response_timeout))
             .set_pipeline_buffer_size(PIPELINE)
+            .set_write_backpressure_boundary(WRITE_BYTES)
             .set_number_of_retries(1)
             .set_max_delay(Duration::from_millis(500));
         let shared =
