@@ -10,17 +10,14 @@ mod tour;
 use std::process::ExitCode;
 
 use textproof_service::{
-    args, exit,
+    exit,
     telemetry::{self, LogFormat},
 };
 
 use crate::arguments::{Arguments, Command, ConfigCommand};
 
 fn main() -> ExitCode {
-    match args::parse::<Arguments>() {
-        Ok(arguments) => exit::run(run(arguments)),
-        Err(code) => code,
-    }
+    exit::main(run)
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::args;
 use crate::config::ConfigError;
 
 /// The request was understood and refused: a wrong code, a send that was not allowed.
@@ -15,6 +16,18 @@ pub const CONFIGURATION: u8 = 64;
 
 /// Blocking work that is still running when `main` has ended is left behind after this time.
 const BACKGROUND_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Parses the command line and runs `body` with it; a mistake there is said by the parser.
+pub fn main<A, F>(body: impl FnOnce(A) -> F) -> ExitCode
+where
+    A: clap::Parser,
+    F: Future<Output = anyhow::Result<ExitCode>>,
+{
+    match args::parse::<A>() {
+        Ok(arguments) => run(body(arguments)),
+        Err(code) => code,
+    }
+}
 
 /// Runs `main` on a multi-threaded runtime. An error becomes one line on stderr, and the status 64 when a
 /// [`ConfigError`] is anywhere in its chain, else 2.

@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Parser;
 use textproof::store::{EventStore, Store};
 use textproof_service::{
-    args::{self, CommonArgs},
+    args::CommonArgs,
     assemble, exit,
     health::{self, Check},
     servers::Servers,
@@ -23,10 +23,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match args::parse::<Arguments>() {
-        Ok(arguments) => exit::run(run(arguments)),
-        Err(code) => code,
-    }
+    exit::main(run)
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

@@ -9,7 +9,7 @@ use textproof::{
     store::{ConsentStore, DeliveryStore, EventStore},
 };
 use textproof_service::{
-    args::{self, CommonArgs},
+    args::CommonArgs,
     assemble, exit,
     health::{self, Check},
     servers::Servers,
@@ -30,10 +30,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match args::parse::<Arguments>() {
-        Ok(arguments) => exit::run(run(arguments)),
-        Err(code) => code,
-    }
+    exit::main(run)
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

@@ -16,7 +16,7 @@ use clap::Parser;
 use control::Control;
 use host::Host;
 use textproof_service::{
-    args::{self, CommonArgs},
+    args::CommonArgs,
     exit,
     telemetry::{self, LogFormat},
 };
@@ -35,10 +35,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match args::parse::<Arguments>() {
-        Ok(arguments) => exit::run(run(arguments)),
-        Err(code) => code,
-    }
+    exit::main(run)
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
