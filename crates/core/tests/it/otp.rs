@@ -2,12 +2,16 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use proptest::prelude::*;
+use test_support::{eventually, eventually_true};
 use textproof::{
     Code, CodeSource, Countries, Error, Otp, OtpSettings, PhoneNumber, Policy, Purpose, SendOptions,
     SendOutcome, Verdict, VerifyOptions,
@@ -16,6 +20,7 @@ use textproof::{
     secret::{FingerprintKey, Pepper, Peppers},
     store::{MemoryStore, MessageKey, Store},
 };
+use tokio::sync::Semaphore;
 
 use crate::fixture::{limits, loose};
 
@@ -31,12 +36,15 @@ crate::on_every_store!(
     a_required_handle_is_required,
     a_sent_message_is_known_to_delivery_reports,
     rotation_keeps_codes_valid,
+    a_send_goes_on_when_its_caller_has_gone,
 );
 
 /// What the gateway shall do next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mood {
     Accept,
+    /// Accepts, when the gate opens.
+    Wait,
     LoseAnswer,
     RefuseFunds,
     FailToConnect,
@@ -46,6 +54,8 @@ enum Mood {
 struct FakeGateway {
     mood: Mutex<Mood>,
     codes: Mutex<Vec<String>>,
+    gate: Semaphore,
+    waiting: AtomicBool,
 }
 
 impl FakeGateway {
@@ -74,6 +84,10 @@ impl Gateway for FakeGateway {
         match mood {
             Mood::RefuseFunds => return Err(GatewayError::InsufficientFunds { gateway }),
             Mood::FailToConnect => return Err(GatewayError::Unauthorized { gateway }),
+            Mood::Wait => {
+                self.waiting.store(true, Ordering::SeqCst);
+                self.gate.acquire().await.expect("the gate is there").forget();
+            }
             Mood::Accept | Mood::LoseAnswer => {}
         }
         let code = message.code.map_or("654321", Code::expose).to_owned();
@@ -109,7 +123,12 @@ impl Host {
     }
 
     fn with(store: &Arc<dyn Store>, policy: Policy, peppers: &[(&str, u8)]) -> Self {
-        let gateway = Arc::new(FakeGateway { mood: Mutex::new(Mood::Accept), codes: Mutex::default() });
+        let gateway = Arc::new(FakeGateway {
+            mood: Mutex::new(Mood::Accept),
+            codes: Mutex::default(),
+            gate: Semaphore::new(0),
+            waiting: AtomicBool::default(),
+        });
         let peppers = peppers.iter().map(|(id, byte)| Pepper::new(*id, &[*byte; 32]).expect("32 bytes"));
         let settings = OtpSettings {
             tenant: "default".into(),
@@ -281,6 +300,26 @@ async fn rotation_keeps_codes_valid(store: Arc<dyn Store>) {
     old.send().await;
     let done = Host::with(&store, policy(), &[("2026-11", 3)]);
     assert_eq!(done.verify(&old.last_code()).await, Verdict::Expired, "the old pepper is gone");
+}
+
+async fn a_send_goes_on_when_its_caller_has_gone(store: Arc<dyn Store>) {
+    let host = Arc::new(Host::new(&store));
+    host.gateway.set(Mood::Wait);
+    let sending = Arc::clone(&host);
+    let caller = tokio::spawn(async move { sending.try_send(CodeSource::Ours).await });
+    let patience = Duration::from_secs(5);
+    eventually_true(patience, "the gateway is called", async || host.gateway.waiting.load(Ordering::SeqCst))
+        .await;
+    caller.abort();
+    assert!(caller.await.expect_err("the caller has gone").is_cancelled());
+    host.gateway.gate.add_permits(1);
+    let key = MessageKey { gateway: "connexus".into(), message_id: "MSG1".into() };
+    let record = eventually(patience, "the send is settled and joined", async || {
+        store.delivery(&key).await.expect("the store answers")
+    })
+    .await;
+    assert!(record.sent);
+    assert!(host.verify(&host.last_code()).await.is_verified());
 }
 
 #[tokio::test]

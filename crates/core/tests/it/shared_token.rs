@@ -17,6 +17,8 @@ use textproof::{
     token::{IssuedToken, SharedToken, TokenError, TokenRequestError, TokenSource},
 };
 
+use tokio::sync::Semaphore;
+
 use crate::fixture::redis;
 
 crate::on_every_store!(
@@ -25,6 +27,7 @@ crate::on_every_store!(
     refused_credentials_are_remembered_by_the_fleet,
     an_unavailable_endpoint_is_left_alone_by_the_fleet,
     a_token_near_its_end_is_renewed_while_it_is_used,
+    a_caller_that_goes_away_leaves_no_lease_behind,
 );
 
 /// Issues numbered tokens, or fails.
@@ -33,11 +36,13 @@ struct Endpoint {
     requests: Arc<AtomicU32>,
     lifetime: Duration,
     fails: Option<fn() -> TokenRequestError>,
+    /// Answers when it opens.
+    gate: Option<Arc<Semaphore>>,
 }
 
 impl Endpoint {
     fn new(lifetime: Duration) -> Self {
-        Self { requests: Arc::default(), lifetime, fails: None }
+        Self { requests: Arc::default(), lifetime, fails: None, gate: None }
     }
 
     fn requests(&self) -> u32 {
@@ -49,6 +54,9 @@ impl Endpoint {
 impl TokenSource for Endpoint {
     async fn request(&self) -> Result<IssuedToken, TokenRequestError> {
         let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some(gate) = &self.gate {
+            gate.acquire().await.expect("the gate is there").forget();
+        }
         if let Some(fails) = self.fails {
             return Err(fails());
         }
@@ -123,6 +131,21 @@ async fn a_token_near_its_end_is_renewed_while_it_is_used(store: Arc<dyn Store>)
         host.get().await.expect("a token is always there").expose() == "wst_2"
     })
     .await;
+}
+
+async fn a_caller_that_goes_away_leaves_no_lease_behind(store: Arc<dyn Store>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let endpoint = Endpoint { gate: Some(Arc::clone(&gate)), ..Endpoint::new(DAY) };
+    let (first, second) = (host(&store, &endpoint), host(&store, &endpoint));
+    let caller = tokio::spawn(async move { first.get().await.map(drop) });
+    let patience = Duration::from_secs(5);
+    eventually_true(patience, "a token is asked for", async || endpoint.requests() == 1).await;
+    caller.abort();
+    assert!(caller.await.expect_err("the caller has gone").is_cancelled());
+    gate.add_permits(1);
+    let token = tokio::time::timeout(patience, second.get()).await.expect("nobody waits for a dead lease");
+    assert_eq!(token.expect("a token").expose(), "wst_1");
+    assert_eq!(endpoint.requests(), 1);
 }
 
 #[tokio::test]
