@@ -126,7 +126,7 @@ impl Otp {
     /// # Errors
     /// [`Error::Text`] and [`Error::CodeLength`] for what must not be sent (nothing is counted);
     /// [`Error::Store`] when the store does not answer; [`Error::Gateway`] when the gateway failed and the
-    /// text certainly did not go out (cool-down and windows are given back).
+    /// text certainly did not go out (cool-down and windows are given back, unless the code was guessed at).
     pub async fn send(
         &self,
         phone: &PhoneNumber,

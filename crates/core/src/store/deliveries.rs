@@ -1,11 +1,18 @@
 //! The port for delivery records: one per gateway message, made by whichever comes first, the send or a
 //! report.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::civil::Date;
 
 use super::StoreError;
 use crate::event::DeliveryStatus;
+
+/// How long a delivery record is kept: a day longer than the identity mark of its last report.
+pub(crate) const DELIVERY_KEPT: Duration = Duration::from_secs(8 * 86_400);
+/// How long the counters of a day are kept.
+pub(crate) const COUNTERS_KEPT: Duration = Duration::from_secs(35 * 86_400);
 
 /// Names one message of one gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -8,6 +8,11 @@ use bytes::Bytes;
 use super::StoreError;
 use crate::event::{ContentDigest, EventId};
 
+/// How long an event's identity is remembered.
+pub(crate) const MARK_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// How long what was not understood is kept.
+pub(crate) const QUARANTINE_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
 /// Which list of a shard an entry goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Queue {

@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use jiff::civil::Date;
 
-use super::{MemoryStore, State};
+use super::{MemoryStore, State, ms};
 use crate::{
     event::DeliveryStatus,
-    store::{DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded, StoreError},
+    store::{
+        DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded, StoreError,
+        deliveries::{COUNTERS_KEPT, DELIVERY_KEPT},
+    },
 };
-
-const RECORD_KEPT_MS: u64 = 8 * 86_400_000;
-const COUNTS_KEPT_MS: u64 = 35 * 86_400_000;
 
 /// What is known of one message.
 #[derive(Clone, Default)]
@@ -83,7 +83,7 @@ fn merge(
         raised,
         joined: record.sent_at.is_some() && record.status.is_some(),
     };
-    state.deliveries.put(key.clone(), record, now, RECORD_KEPT_MS);
-    state.counts.put(day, counts, now, COUNTS_KEPT_MS);
+    state.deliveries.put(key.clone(), record, now, ms(DELIVERY_KEPT));
+    state.counts.put(day, counts, now, ms(COUNTERS_KEPT));
     recorded
 }

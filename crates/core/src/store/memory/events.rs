@@ -12,10 +12,8 @@ use tokio::time::Instant;
 use super::{MemoryStore, expiring::Expiring, ms};
 use crate::store::{
     Claim, Entry, EventReader, EventStore, GroupMember, Publish, Published, Queue, StoreError, Swept,
+    events::{MARK_KEPT, QUARANTINE_KEPT},
 };
-
-const MARK_KEPT_MS: u64 = 7 * 86_400_000;
-const QUARANTINE_KEPT_MS: u64 = 30 * 86_400_000;
 
 #[derive(Default)]
 pub(super) struct Queues {
@@ -68,10 +66,10 @@ impl Queues {
         let stream = self.streams.entry(event.queue).or_default();
         stream.insert(position, stored);
         if event.queue == Queue::Quarantine {
-            stream.retain(|_, stored| stored.at + QUARANTINE_KEPT_MS > now);
+            stream.retain(|_, stored| stored.at + ms(QUARANTINE_KEPT) > now);
         }
         let mark = Mark { done: false, digest: event.digest.0, position };
-        self.marks.put(id, mark, now, MARK_KEPT_MS);
+        self.marks.put(id, mark, now, ms(MARK_KEPT));
     }
 
     fn repeated(&mut self, event: &Publish<'_>, mark: &Mark, conflict: bool, now: u64) -> Published {
@@ -81,7 +79,7 @@ impl Queues {
             return Published::Healed;
         }
         let id = if conflict { event.conflict_id } else { event.id };
-        self.marks.prolong(&id.to_string(), now, MARK_KEPT_MS);
+        self.marks.prolong(&id.to_string(), now, ms(MARK_KEPT));
         Published::Duplicate
     }
 
@@ -191,7 +189,7 @@ impl EventStore for MemoryStore {
         let event = event.to_owned();
         if let Some(mark) = state.events.marks.get_mut(&event, now) {
             mark.done = true;
-            state.events.marks.prolong(&event, now, MARK_KEPT_MS);
+            state.events.marks.prolong(&event, now, ms(MARK_KEPT));
         }
         Ok(true)
     }

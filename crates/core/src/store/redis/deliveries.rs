@@ -4,16 +4,13 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 use redis::Value;
 
-use super::{
-    RedisStore,
-    keys::{COUNTERS_KEPT, DELIVERY_KEPT},
-    ms,
-    reply::Reply,
-    script::DELIVERY,
-};
+use super::{RedisStore, ms, reply::Reply, script::DELIVERY};
 use crate::{
     event::DeliveryStatus,
-    store::{DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded, StoreError},
+    store::{
+        DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded, StoreError,
+        deliveries::{COUNTERS_KEPT, DELIVERY_KEPT},
+    },
 };
 
 #[async_trait]

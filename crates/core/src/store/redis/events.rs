@@ -11,13 +11,13 @@ use redis::{
 use super::{
     RedisStore,
     connection::MAX_BLOCK,
-    keys::{MARK_KEPT, QUARANTINE_KEPT},
     ms,
     reply::{Reply, number},
     script::{GIVE_BACK, PUBLISH, RETIRE, SETTLE_EVENT, SWEEP},
 };
 use crate::store::{
     Claim, Entry, EventReader, EventStore, GroupMember, Publish, Published, Queue, StoreError, Swept,
+    events::{MARK_KEPT, QUARANTINE_KEPT},
 };
 
 #[async_trait]

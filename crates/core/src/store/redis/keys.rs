@@ -22,16 +22,11 @@ use std::time::Duration;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use crate::store::{CodeKey, ConsentRegister, MessageKey, Queue, TokenKey};
-
-/// How long a delivery record is kept: a day longer than the identity mark of its last report.
-pub(super) const DELIVERY_KEPT: Duration = Duration::from_secs(8 * 86_400);
-/// How long the counters of a day are kept.
-pub(super) const COUNTERS_KEPT: Duration = Duration::from_secs(35 * 86_400);
-/// How long an event's identity is remembered.
-pub(super) const MARK_KEPT: Duration = Duration::from_secs(7 * 86_400);
-/// How long what was not understood is kept.
-pub(super) const QUARANTINE_KEPT: Duration = Duration::from_secs(30 * 86_400);
+use crate::store::{
+    CodeKey, ConsentRegister, MessageKey, Queue, TokenKey,
+    deliveries::{COUNTERS_KEPT, DELIVERY_KEPT},
+    events::MARK_KEPT,
+};
 
 /// How long the keys of one kind live: what a test holds every key of a store against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
