@@ -6,7 +6,7 @@ use test_support::eventually_true;
 use textproof::store::MemoryStore;
 use worker::WorkerOptions;
 
-use crate::fixture::{Doing, PATIENCE, Recorder, Running, depth, publish};
+use crate::fixture::{Doing, Logs, PATIENCE, Recorder, Running, depth, publish};
 
 fn quick() -> WorkerOptions {
     WorkerOptions { lease: Duration::from_millis(300), ..WorkerOptions::default() }
@@ -97,6 +97,8 @@ async fn a_stop_lets_running_handlers_finish() {
 #[tokio::test]
 async fn a_handler_that_panics_takes_nothing_with_it() {
     let store = MemoryStore::new();
+    let logs = Logs::default();
+    let _collected = logs.collect();
     let recorder = Recorder::new(|text| if text == "bad" { Doing::Panic } else { Doing::Succeed });
     let options = WorkerOptions { concurrency: 1, ..quick() };
     let running = Running::start(&store, vec![recorder.clone()], options);
@@ -108,4 +110,7 @@ async fn a_handler_that_panics_takes_nothing_with_it() {
     .await;
     assert_eq!(depth(&store).await, 1, "it is not lost");
     running.stop().await;
+    let logged = logs.text();
+    assert!(logged.contains("a handler panicked event=evt_"), "{logged}");
+    assert!(!logged.contains("told to panic"), "the message may hold what a person wrote: {logged}");
 }
