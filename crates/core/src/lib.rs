@@ -14,6 +14,7 @@ pub mod secret;
 pub mod gateway;
 pub mod otp;
 pub mod policy;
+pub mod sms_text;
 pub mod token;
 
 // From a webhook to an event, and from an event to its effect.
