@@ -28,7 +28,7 @@ use self::{derivation::Context, sending::Sending, text::checked_text};
 pub use self::{
     derivation::Handle,
     outcome::{Challenge, DeliveryState, RefusalReason, SendOutcome, Verdict},
-    text::TextError,
+    text::{TextError, sample_text},
 };
 use crate::{
     code::Code,

@@ -39,7 +39,7 @@ pub struct Challenge {
     pub sends_left: u32,
     /// Whether the code of an earlier text was sent again.
     pub resent: bool,
-    /// Billed parts, where the gateway says so.
+    /// Billed parts: what the gateway says, else what [`sms_text::segments`](crate::sms_text::segments) counts.
     pub parts: Option<u32>,
     /// What is known of the text.
     pub delivery: DeliveryState,

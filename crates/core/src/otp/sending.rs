@@ -10,7 +10,7 @@ use super::{
 use crate::{
     code::Code,
     error::Error,
-    gateway::{Certainty, CodeAccepted, CodeMessage, GatewayError},
+    gateway::{Certainty, CodeAccepted, CodeMessage, GatewayError, text::code_text_parts},
     phone::PhoneNumber,
     purpose::Purpose,
     store::{
@@ -197,6 +197,12 @@ impl Sending {
         }
     }
 
+    /// Messages that the text is billed as by our own count, known before the gateway is called.
+    fn counted_parts(&self) -> u32 {
+        let (comment, domain) = (self.comment.as_deref(), self.web_otp_domain.as_deref());
+        code_text_parts(usize::from(self.fresh.digits), &self.company, comment, domain)
+    }
+
     fn sent(
         &self,
         context: &Context<'_>,
@@ -216,7 +222,7 @@ impl Sending {
             next_send_in: granted.next_send_in,
             sends_left: granted.sends_left,
             resent: granted.same.is_some(),
-            parts,
+            parts: parts.or_else(|| Some(self.counted_parts())),
             delivery,
         })
     }
