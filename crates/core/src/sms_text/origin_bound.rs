@@ -58,7 +58,9 @@ impl<'a> OriginBound<'a> {
 }
 
 fn marked(field: &str, mark: char) -> Option<&str> {
-    field.strip_prefix(mark).filter(|token| !token.is_empty() && !token.contains(char::is_whitespace))
+    // Only ASCII whitespace ends a token for browsers; a no-break space makes a host that is none.
+    let is_blank = |c: char| c.is_ascii_whitespace();
+    field.strip_prefix(mark).filter(|token| !token.is_empty() && !token.contains(is_blank))
 }
 
 /// Whether `digits` are a code as it is written: 4 to 8 ASCII digits, and nothing to forgive.
