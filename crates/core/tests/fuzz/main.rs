@@ -2,7 +2,7 @@
 //!
 //! Every target replays its corpus (`corpus/*.jsonl`, one JSON string a line), then searches for
 //! `TEXTPROOF_FUZZ_SECONDS` (10 by default). A failure prints a seed; `ARBTEST_SEED=0x… cargo test -p
-//! textproof-core --test fuzz TARGET` repeats it. What was found belongs into the corpus. `crates/core/fuzz` runs the
+//! textproof-core --test fuzz TARGET` repeats it. What was found belongs into the corpus. `fuzz/run` runs the
 //! same targets under libFuzzer.
 
 mod code;
