@@ -89,6 +89,12 @@ impl PhoneNumber {
         format!("{head}…{}", &rest[rest.len().saturating_sub(2)..])
     }
 
+    /// The calling code with the leading `+`: the country, or the group of countries that share it.
+    #[must_use]
+    pub fn calling_code(&self) -> &str {
+        &self.e164[..=self.calling_code_digits]
+    }
+
     /// The calling code and the first two national digits, `+6421`: coarse enough for a counter.
     #[must_use]
     pub fn prefix(&self) -> &str {

@@ -4,6 +4,7 @@
 //! reads have a connection of their own, which a pool opens within its deadlines: a blocking command on the
 //! shared one would stall everybody behind it.
 
+mod breakers;
 mod codes;
 mod connection;
 mod consents;
@@ -11,7 +12,11 @@ mod deliveries;
 mod driver;
 mod events;
 mod health;
+mod idempotency;
 mod keys;
+mod limits;
+mod packed;
+mod phones;
 mod reply;
 mod script;
 mod tokens;

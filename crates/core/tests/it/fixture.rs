@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use test_support::TestRedis;
 use textproof::{
     Purpose,
-    policy::{SendLimits, Window},
+    policy::{FailureLimits, SendLimits, Window},
     secret::{Fingerprint, PepperTag},
     store::{
-        Check, Checked, CodeKey, CodeMacs, CodeOrigin, Granted, MemoryStore, NewCode, RedisSettings,
-        RedisStore, RequestId, Reserve, Reserved, Settle, Settlement, Store,
+        Check, Checked, CodeKey, CodeMacs, CodeOrigin, Granted, MemoryStore, MessageKey, NewCode,
+        RedisSettings, RedisStore, RequestId, Reserve, Reserved, Settle, Settlement, Store,
     },
 };
 
@@ -62,6 +62,7 @@ pub(crate) struct Phone {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) key: CodeKey,
     pub(crate) limits: SendLimits,
+    pub(crate) failures: FailureLimits,
     pub(crate) lifetime: Duration,
     pub(crate) guesses: u8,
     pub(crate) resend_min_left: Duration,
@@ -79,6 +80,7 @@ pub(crate) fn key(phone: u8, purpose: &str) -> CodeKey {
     CodeKey {
         phone: Fingerprint::from_bytes([phone; 16]),
         purpose: Purpose::new(purpose).expect("a purpose"),
+        session: None,
     }
 }
 
@@ -88,6 +90,7 @@ impl Phone {
             store: Arc::clone(store),
             key: key(1, "login"),
             limits: loose(),
+            failures: FailureLimits::default(),
             lifetime: Duration::from_secs(300),
             guesses: 5,
             resend_min_left: Duration::from_secs(120),
@@ -114,6 +117,8 @@ impl Phone {
             key: &self.key,
             send,
             limits: &self.limits,
+            failures: &self.failures,
+            idempotency: None,
             lifetime: self.lifetime,
             guesses: self.guesses,
             fresh,
@@ -140,7 +145,7 @@ impl Phone {
     /// Reserves and settles as sent.
     pub(crate) async fn send(&self, code: u32) -> Granted {
         let (send, granted) = self.open(code).await;
-        assert!(self.settle(send, sent("MSG1")).await);
+        assert!(self.settle(send, sent(&message("MSG1"))).await);
         granted
     }
 
@@ -155,12 +160,18 @@ impl Phone {
             handle,
             macs: CodeMacs(vec![(TAG, mac(code))]),
             limits: &self.limits,
+            failures: &self.failures,
             remember_used: Duration::from_secs(60),
+            receipt_lifetime: Duration::from_secs(60),
         };
         self.store.check(&check).await.expect("the store answers")
     }
 }
 
-pub(crate) fn sent(message_id: &str) -> Settlement<'_> {
-    Settlement::Sent { gateway: "connexus", message_id, made: None }
+pub(crate) fn message(id: &str) -> MessageKey {
+    MessageKey { gateway: "connexus".into(), message_id: id.into() }
+}
+
+pub(crate) fn sent(message: &MessageKey) -> Settlement<'_> {
+    Settlement::Sent { message: Some(message), made: None }
 }

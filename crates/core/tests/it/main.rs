@@ -6,6 +6,7 @@ mod deliveries;
 mod events;
 mod faults;
 mod fixture;
+mod host;
 mod otp;
 mod schema;
 mod shared_token;
