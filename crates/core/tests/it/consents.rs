@@ -39,12 +39,12 @@ fn reply(text: &str, at: Option<u64>) -> (Event, Reply) {
     (event, reply)
 }
 
-fn ledger(store: &Arc<dyn Store>) -> ConsentLedger {
+pub(crate) fn ledger(store: &Arc<dyn Store>) -> ConsentLedger {
     let key = FingerprintKey::new(&[1; 32]).expect("32 bytes");
     ConsentLedger::new(Arc::clone(store) as Arc<dyn ConsentStore>, key)
 }
 
-async fn say(ledger: &ConsentLedger, text: &str, at: u64) -> Option<(Consent, bool)> {
+pub(crate) async fn say(ledger: &ConsentLedger, text: &str, at: u64) -> Option<(Consent, bool)> {
     let (event, reply) = reply(text, Some(at));
     ledger.merge(&event, &reply).await.expect("the store answers")
 }

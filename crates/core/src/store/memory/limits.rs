@@ -143,7 +143,9 @@ impl Account {
             Limit::Unverified { credit, per_verified, window, deny } => {
                 let mut counts = self.counts.at(*window, now);
                 let verified = counts.all_verified();
-                let spent = counts.all_sends() - verified >= credit + per_verified * verified;
+                // A send may be verified in the window after its own.
+                let unverified = counts.all_sends().saturating_sub(verified);
+                let spent = unverified >= credit + per_verified * verified;
                 if spent && *deny {
                     let ends = (counts.window + 1) * ms(*window);
                     return Err(Duration::from_millis(ends - now));

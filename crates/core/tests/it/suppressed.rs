@@ -1,0 +1,102 @@
+//! Suppressed sends: nothing goes out, and nothing tells.
+
+use std::sync::Arc;
+
+use textproof::{
+    SendOptions, SendOutcome, Verdict,
+    otp::{Challenge, OtpSettings},
+    policy::Policy,
+    store::Store,
+};
+
+use crate::{
+    consents,
+    fixture::{limits, loose},
+    host::{Host, challenge, settings},
+};
+
+crate::on_every_store!(
+    a_suppressed_send_answers_like_any_other_and_sends_nothing,
+    a_suppressed_code_never_verifies_and_counts_guesses,
+    suppressed_and_real_sends_share_every_limit,
+    a_real_send_after_a_suppressed_one_verifies,
+    a_stop_suppresses_where_the_tenant_says_so,
+);
+
+fn suppressed<'a>() -> SendOptions<'a> {
+    SendOptions { suppress: true, ..Host::options() }
+}
+
+/// Everything that a client may see.
+fn seen(challenge: &Challenge) -> (bool, u64, u64, u32, bool, u32) {
+    (
+        challenge.handle.as_ref().is_some_and(|handle| handle.as_str().len() == 22),
+        challenge.expires_in.as_secs_f64().round() as u64,
+        challenge.next_send_in.as_secs_f64().round() as u64,
+        challenge.sends_left,
+        challenge.resent,
+        challenge.parts,
+    )
+}
+
+async fn a_suppressed_send_answers_like_any_other_and_sends_nothing(store: Arc<dyn Store>) {
+    let policy = || Policy::default().with_send_limits(limits(&[0, 0, 30_000], 60_000, &[(5, 60_000)]));
+    let (real, quiet) =
+        (Host::with(&store, policy(), &[("a", 2)]), Host::with(&store, policy(), &[("a", 2)]));
+    let unknown = quiet.phone(7_654_321);
+    for _ in 0..3 {
+        let one = challenge(real.send_with(Host::options()).await);
+        let other = challenge(quiet.otp.send(&unknown, &quiet.login, "MyApp", suppressed()).await);
+        assert_eq!(seen(&one), seen(&other));
+    }
+    let one = real.send_with(Host::options()).await.expect("an outcome");
+    let other = quiet.otp.send(&unknown, &quiet.login, "MyApp", suppressed()).await.expect("an outcome");
+    let reasons = [one, other].map(|outcome| match outcome {
+        SendOutcome::Refused { reason, retry_after: Some(_) } => reason,
+        outcome => panic!("{outcome:?}"),
+    });
+    assert_eq!(reasons[0], reasons[1]);
+    assert_eq!((quiet.gateway.calls(), quiet.second.calls()), (0, 0));
+}
+
+async fn a_suppressed_code_never_verifies_and_counts_guesses(store: Arc<dyn Store>) {
+    let host = Host::new(&store);
+    challenge(host.send_with(suppressed()).await);
+    for left in (0..5).rev() {
+        assert_eq!(host.verify("482174").await, Verdict::Incorrect { attempts_left: left });
+    }
+    assert!(matches!(host.verify("482174").await, Verdict::Exhausted { .. }));
+}
+
+async fn suppressed_and_real_sends_share_every_limit(store: Arc<dyn Store>) {
+    let policy = Policy::default().with_send_limits(limits(&[0], 60_000, &[(2, 60_000)]));
+    let host = Host::with(&store, policy, &[("a", 2)]);
+    challenge(host.send_with(suppressed()).await);
+    challenge(host.send_with(Host::options()).await);
+    for options in [suppressed(), Host::options()] {
+        assert!(matches!(host.send_with(options).await, Ok(SendOutcome::Refused { .. })));
+    }
+}
+
+async fn a_real_send_after_a_suppressed_one_verifies(store: Arc<dyn Store>) {
+    let host = Host::new(&store);
+    challenge(host.send_with(suppressed()).await);
+    host.send().await;
+    assert!(host.verify(&host.last_code()).await.is_verified(), "the code of the text is the one in force");
+}
+
+async fn a_stop_suppresses_where_the_tenant_says_so(store: Arc<dyn Store>) {
+    let policy = || Policy::default().with_send_limits(loose());
+    let asked = Host::of(
+        &store,
+        OtpSettings { opt_out_senders: vec!["552".into()], ..settings(policy(), &[("a", 2)]) },
+    );
+    asked.send().await;
+    assert_eq!(asked.gateway.calls(), 1);
+    consents::say(&consents::ledger(&store), "STOP", 1_700_000_000_000).await.expect("a statement");
+    challenge(asked.send_with(Host::options()).await);
+    assert_eq!(asked.gateway.calls(), 1, "nothing goes out");
+    let other = Host::with(&store, policy(), &[("a", 2)]);
+    other.send().await;
+    assert_eq!(other.gateway.calls(), 1, "by default, a code that was asked for is sent");
+}
