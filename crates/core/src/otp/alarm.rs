@@ -22,8 +22,8 @@ struct Window {
 }
 
 impl FailedChecks {
-    /// Counts one, and says so once in a window that reaches the threshold.
-    pub(super) fn count(&self, tenant: &str) {
+    /// Counts one, and says so once in a window that reaches the threshold; returns whether it did.
+    pub(super) fn count(&self, tenant: &str) -> bool {
         let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let window = match &mut *window {
@@ -31,7 +31,8 @@ impl FailedChecks {
             other => other.insert(Window { began: now, failed: 0 }),
         };
         window.failed += 1;
-        if window.failed == FAILED_CHECKS {
+        let raised = window.failed == FAILED_CHECKS;
+        if raised {
             metrics::counter!("textproof_otp_alarms_total", "alarm" => "failed_checks").increment(1);
             tracing::warn!(
                 tenant,
@@ -40,5 +41,23 @@ impl FailedChecks {
                 "unusually many failed checks: somebody may be guessing over many phones"
             );
         }
+        raised
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_alarm_is_raised_once_in_a_window_that_has_enough() {
+        let alarm = FailedChecks::default();
+        for _ in 0..2 {
+            let raised = (0..3 * FAILED_CHECKS).filter(|_| alarm.count("default")).count();
+            assert_eq!(raised, 1);
+            tokio::time::advance(WINDOW).await;
+        }
+        let raised = (1..FAILED_CHECKS).filter(|_| alarm.count("default")).count();
+        assert_eq!(raised, 0, "too few");
     }
 }

@@ -57,8 +57,12 @@ pub(super) fn nonce() -> Result<[u8; 6], Error> {
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Error> {
+    random_from(&mut SysRng)
+}
+
+fn random_from<const N: usize>(source: &mut impl TryRng) -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|_| Error::Randomness)?;
+    source.try_fill_bytes(&mut bytes).map_err(|_| Error::Randomness)?;
     Ok(bytes)
 }
 
@@ -179,6 +183,30 @@ mod tests {
         let peppers = Peppers::new(vec![Pepper::new("a", &[2; 32]).unwrap()]).unwrap();
         let settings = OtpSettings::new(tenant, countries, FingerprintKey::new(&[1; 32]).unwrap(), peppers);
         OtpSettings { policy, ..settings }
+    }
+
+    /// A source that fails, as an operating system's can early at boot.
+    struct Broken;
+
+    impl TryRng for Broken {
+        type Error = std::io::Error;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Err(std::io::ErrorKind::Other.into())
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Err(std::io::ErrorKind::Other.into())
+        }
+
+        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+            Err(std::io::ErrorKind::Other.into())
+        }
+    }
+
+    #[test]
+    fn without_randomness_there_is_no_code() {
+        assert!(matches!(random_from::<6>(&mut Broken), Err(Error::Randomness)));
     }
 
     #[test]

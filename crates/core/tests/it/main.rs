@@ -10,6 +10,7 @@ mod failover;
 mod faults;
 mod fixed;
 mod fixture;
+mod floods;
 mod fraud;
 mod host;
 mod idempotency;
