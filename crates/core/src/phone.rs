@@ -15,6 +15,9 @@ use zeroize::Zeroizing;
 /// The longest spelling that is looked at, in bytes. E.164 allows 15 digits; the rest is punctuation.
 const MAX_INPUT_BYTES: usize = 64;
 
+/// The metadata's region of numbers that belong to no country (UN M.49).
+const WORLD: &str = "001";
+
 /// A phone number in canonical form (ITU-T E.164, with the leading `+`).
 ///
 /// `Debug` and `Display` show the calling code and the last two digits only; the full number is read
@@ -39,7 +42,10 @@ impl PhoneNumber {
             }
             let region = parsed.get_region_code().ok_or(PhoneError::NotValid)?;
             if !countries.allowed.contains(&region) {
-                return Err(PhoneError::CountryNotAllowed { country: region.as_region_str().to_string() });
+                return Err(match region.as_region_str().as_str() {
+                    WORLD => PhoneError::NoCountry,
+                    country => PhoneError::CountryNotAllowed { country: country.to_string() },
+                });
             }
             match parsed.get_type() {
                 // North American metadata cannot tell the two apart.
@@ -165,6 +171,9 @@ pub enum PhoneError {
     /// A landline, toll-free or premium number cannot prove who holds a phone.
     #[error("that is not a mobile number")]
     NotMobile,
+    /// A satellite phone or an international service number; no allow-list can name its country.
+    #[error("that number belongs to no country")]
+    NoCountry,
     /// The number's country is not in the allow-list.
     #[error("numbers of {country} are not allowed; add it to `countries` if they should be")]
     CountryNotAllowed {
@@ -255,6 +264,7 @@ mod tests {
             ("+64 21 12", PhoneError::NotValid),
             ("0800 123 456", PhoneError::NotMobile),
             ("+44 7400 123456", PhoneError::CountryNotAllowed { country: "GB".into() }),
+            ("+800 4775 4462", PhoneError::NoCountry),
         ];
         for (input, expected) in refused {
             assert_eq!(PhoneNumber::parse(input, &nz()), Err(expected), "{input:?}");

@@ -96,8 +96,9 @@ mod tests {
             "xn--bcher-kva.xn--p1ai/a",
             "ｂｉｔ.ｌｙ/x",
             "bit。ly/x",
-            "bi\u{200b}t.ly/x",
-            "ht\u{ad}tps://example.com",
+            "bit.l\u{200b}y/x",
+            "w\u{2060}ww.example.com",
+            "http\u{202c}:/example",
             "请访问bit.ly/x",
             "now..bit.ly/x",
         ] {

@@ -6,7 +6,7 @@ use arbtest::arbitrary::{Result, Unstructured};
 use textproof::{
     SendOptions,
     otp::sample_text,
-    sms_text::{Encoding, Report, Severity, is_bare_host, lint, segments},
+    sms_text::{Encoding, Finding, Report, Severity, is_bare_host, lint, segments},
 };
 
 /// The table of 3GPP TS 23.038 by position; what is reached through the escape at 0x1b stands behind it.
@@ -184,7 +184,7 @@ fn characters(input: &str, words: &HashSet<&str>) {
 }
 
 fn words(report: &Report) -> Vec<&'static str> {
-    report.findings.iter().map(|finding| finding.as_str()).collect()
+    report.findings.iter().map(Finding::as_str).collect()
 }
 
 fn explained(report: &Report) -> Vec<String> {

@@ -26,6 +26,7 @@ crate::on_every_store!(
     a_given_code_is_sent_as_it_is,
     a_gateway_code_verifies_and_is_not_handed_out,
     a_lost_answer_is_one_text_and_a_valid_code,
+    parts_are_counted_when_the_gateway_says_nothing,
     a_refusal_is_given_back,
     a_fault_is_given_back,
     bad_text_counts_nothing,
@@ -88,6 +89,17 @@ async fn a_lost_answer_is_one_text_and_a_valid_code(store: Arc<dyn Store>) {
     assert_eq!(challenge.delivery, DeliveryState::Unknown);
     assert_eq!(host.gateway.texts().len(), 1);
     assert!(host.verify(&host.last_code()).await.is_verified());
+}
+
+async fn parts_are_counted_when_the_gateway_says_nothing(store: Arc<dyn Store>) {
+    let host = Host::new(&store);
+    assert_eq!(host.send().await.parts, Some(1), "what the gateway said");
+    host.gateway.set(Mood::LoseAnswer);
+    // Macrons: 71 characters where 70 fit one message.
+    let options = SendOptions { comment: Some("Valid for 15 minutes."), ..SendOptions::default() };
+    let sent = host.otp.send(&host.phone, &host.login, "Tāmaki Makaurau", options).await;
+    let Ok(SendOutcome::Sent(challenge)) = sent else { panic!("{sent:?}") };
+    assert_eq!(challenge.parts, Some(2));
 }
 
 async fn a_refusal_is_given_back(store: Arc<dyn Store>) {
