@@ -43,6 +43,17 @@ pub enum StoreError {
         #[source]
         source: ::redis::RedisError,
     },
+    /// One master of a cluster did not answer: calls for its keys fail.
+    #[error("the master {master} of the store's cluster did not answer ({action}): {source}")]
+    MasterUnavailable {
+        /// The command.
+        action: &'static str,
+        /// Its host and port.
+        master: String,
+        /// The client's error.
+        #[source]
+        source: ::redis::RedisError,
+    },
     /// No connection was free in time.
     #[error("no dedicated connection to the store was free ({action})")]
     NoConnection {

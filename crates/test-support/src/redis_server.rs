@@ -133,10 +133,16 @@ impl TestRedis {
         self.dump_all().await.keys_without_ttl()
     }
 
-    async fn start_with(settings: TestRedisBuilder) -> Self {
+    /// The port of the cluster's bus.
+    pub(crate) fn bus_port(&self) -> u16 {
+        self.settings.bus_port.expect("a node of a cluster")
+    }
+
+    async fn start_with(mut settings: TestRedisBuilder) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         for _ in 0..START_ATTEMPTS {
             let port = free_port();
+            settings.bus_port = settings.bus_port.map(|_| free_port());
             // A refusal means that another process took the port first.
             if let Ok(child) = launch::launch(&settings, dir.path(), port).await {
                 return Self { child: Mutex::new(Some(child)), port, settings, dir };

@@ -1,9 +1,12 @@
-//! The store for fleets: Redis 6.2 or later, through one shared multiplexed connection.
+//! The store for fleets: Redis 6.2 or later, one server or a cluster, through one shared multiplexed
+//! connection to each server.
 //!
 //! `keys` is the whole schema, `scripts` lists every Lua script, and there is one file per port. Blocking
 //! reads have a connection of their own, which a pool opens within its deadlines: a blocking command on the
-//! shared one would stall everybody behind it.
+//! shared one would stall everybody behind it. The ports do not know which topology they talk to: that is
+//! `connection`, `route` and `cluster`.
 
+mod cluster;
 mod codes;
 mod connection;
 mod consents;
@@ -12,9 +15,13 @@ mod driver;
 mod events;
 mod health;
 mod keys;
+mod node;
 mod reply;
+mod route;
 mod script;
+mod shared;
 mod tokens;
+mod url;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,15 +1,21 @@
 //! Both stores for one test body, and short ways to say what a test needs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use test_support::TestRedis;
+use test_support::{TestCluster, TestRedis};
 use textproof::{
     Purpose,
     policy::{SendLimits, Window},
     secret::{Fingerprint, PepperTag},
     store::{
         Check, Checked, CodeKey, CodeMacs, CodeOrigin, Granted, MemoryStore, NewCode, RedisSettings,
-        RedisStore, RequestId, Reserve, Reserved, Settle, Settlement, Store,
+        RedisStore, RequestId, Reserve, Reserved, Settle, Settlement, Store, redis::KeyPrefix,
     },
 };
 
@@ -27,6 +33,21 @@ macro_rules! on_every_store {
                 $crate::schema::assert_every_key_ends(&server).await;
             })+
         }
+        mod on_cluster {
+            /// A cluster takes two seconds to form: the bodies take turns on one. The last name printed is the
+            /// body that failed.
+            #[tokio::test]
+            async fn every_body() {
+                let cluster = test_support::TestCluster::start().await;
+                $(
+                    println!(stringify!($body));
+                    super::$body($crate::fixture::on_cluster(&cluster)).await;
+                )+
+                for master in cluster.masters() {
+                    $crate::schema::assert_every_key_ends(master).await;
+                }
+            }
+        }
     };
 }
 
@@ -40,6 +61,15 @@ pub(crate) fn redis(server: &TestRedis) -> Arc<dyn Store> {
 
 pub(crate) fn redis_at(url: &str) -> Arc<dyn Store> {
     Arc::new(RedisStore::new(&RedisSettings::new(url)).expect("the URL is usable"))
+}
+
+/// A store on this cluster with a key prefix of its own.
+pub(crate) fn on_cluster(cluster: &TestCluster) -> Arc<dyn Store> {
+    static STORES: AtomicU32 = AtomicU32::new(0);
+    let mut settings = RedisSettings::new(cluster.url());
+    let prefix = format!("c{}:", STORES.fetch_add(1, Ordering::Relaxed));
+    settings.key_prefix = KeyPrefix::new(prefix).expect("a sound prefix");
+    Arc::new(RedisStore::new(&settings).expect("the URL is usable"))
 }
 
 pub(crate) const fn millis(n: u64) -> Duration {

@@ -1,18 +1,17 @@
 //! Event streams in Redis.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use redis::{
-    ErrorKind, RedisError, Value,
-    aio::{ConnectionLike, MultiplexedConnection},
-};
+use redis::{Cmd, ErrorKind, RedisResult, Value, aio::MultiplexedConnection};
 
 use super::{
     RedisStore,
-    connection::MAX_BLOCK,
+    connection::Connections,
     ms,
+    node::MAX_BLOCK,
     reply::{Reply, number},
+    route,
     script::{GIVE_BACK, PUBLISH, RETIRE, SETTLE_EVENT, SWEEP},
 };
 use crate::store::{
@@ -51,12 +50,24 @@ impl EventStore for RedisStore {
     }
 
     async fn reader(&self, member: &GroupMember) -> Result<Box<dyn EventReader>, StoreError> {
-        // Detached from the pool: dropping it closes the socket, so that Redis forgets a read under way.
-        let connection = self.connections.dedicated("open reader").await?;
-        let mut connection = deadpool_redis::Connection::take(connection);
         let stream = self.keys.queue(Queue::Events);
-        create_group(&mut connection, &stream, &member.group).await?;
-        Ok(Box::new(StreamReader { connection: Some(connection), stream, member: member.clone() }))
+        let mut route = self.connections.route(&stream);
+        loop {
+            let hop = route.next().await.map_err(|source| unavailable("open reader", source))?;
+            // Detached from the pool: dropping it closes the socket, so that Redis forgets a read under way.
+            let connection = hop.node.dedicated("open reader").await?;
+            let connection = deadpool_redis::Connection::take(connection);
+            let mut link = Link { connection, asking: hop.asking };
+            match link.create_group(&stream, &member.group).await {
+                Ok(()) => {
+                    let connections = Arc::clone(&self.connections);
+                    let member = member.clone();
+                    return Ok(Box::new(StreamReader { link: Some(link), connections, stream, member }));
+                }
+                Err(error) if route.again(&hop, &error) => {}
+                Err(source) => return Err(unavailable("create group", source)),
+            }
+        }
     }
 
     async fn settle_event(
@@ -139,7 +150,8 @@ impl EventStore for RedisStore {
 
 struct StreamReader {
     /// Taken out for good when a read fails: its reply may still be on the way.
-    connection: Option<MultiplexedConnection>,
+    link: Option<Link>,
+    connections: Arc<Connections>,
     stream: String,
     member: GroupMember,
 }
@@ -148,40 +160,53 @@ struct StreamReader {
 impl EventReader for StreamReader {
     async fn read(&mut self, count: usize, block: Duration) -> Result<Vec<Entry>, StoreError> {
         const ACTION: &str = "read";
-        let unavailable = |source| StoreError::Unavailable { action: ACTION, source };
-        let connection = self.connection.as_mut().ok_or(StoreError::NoConnection { action: ACTION })?;
+        let link = self.link.as_mut().ok_or(StoreError::NoConnection { action: ACTION })?;
         let mut command = redis::cmd("XREADGROUP");
         command.arg("GROUP").arg(&self.member.group).arg(&self.member.consumer);
         command.arg("COUNT").arg(count).arg("BLOCK").arg(ms(block.min(MAX_BLOCK)).max(1));
         command.arg("STREAMS").arg(&self.stream).arg(">");
-        match command.query_async::<Value>(connection).await {
-            Ok(reply) => read(reply).ok_or(StoreError::Unreadable { action: ACTION }),
+        let error = match link.send(&command).await {
+            Ok(reply) => return read(reply).ok_or(StoreError::Unreadable { action: ACTION }),
             Err(error) if error.code() == Some("NOGROUP") => {
                 tracing::warn!("the event stream or its consumer group was gone and is created again");
-                create_group(connection, &self.stream, &self.member.group).await?;
-                Ok(Vec::new())
+                match link.create_group(&self.stream, &self.member.group).await {
+                    Ok(()) => return Ok(Vec::new()),
+                    Err(error) => error,
+                }
             }
-            Err(error) => {
-                self.connection = None;
-                Err(unavailable(error))
-            }
+            Err(error) => error,
+        };
+        self.link = None;
+        // Where the slot has moved to, the next reader finds out.
+        self.connections.doubt(&error);
+        Err(unavailable(ACTION, error))
+    }
+}
+
+/// A connection of one's own to the server that has the stream.
+struct Link {
+    connection: MultiplexedConnection,
+    asking: bool,
+}
+
+impl Link {
+    async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
+        route::send(&mut self.connection, self.asking, command).await
+    }
+
+    /// Creates the group at the start of the stream, so that nothing published before is skipped.
+    async fn create_group(&mut self, stream: &str, group: &str) -> RedisResult<()> {
+        let mut command = redis::cmd("XGROUP");
+        command.arg("CREATE").arg(stream).arg(group).arg("0").arg("MKSTREAM");
+        match self.send(&command).await {
+            Err(error) if error.kind() == ErrorKind::Extension && error.code() == Some("BUSYGROUP") => Ok(()),
+            answer => answer.map(drop),
         }
     }
 }
 
-/// Creates the group at the start of the stream, so that nothing published before is skipped.
-async fn create_group(
-    connection: &mut impl ConnectionLike,
-    stream: &str,
-    group: &str,
-) -> Result<(), StoreError> {
-    let mut command = redis::cmd("XGROUP");
-    command.arg("CREATE").arg(stream).arg(group).arg("0").arg("MKSTREAM");
-    let answer: Result<(), RedisError> = command.query_async(connection).await;
-    match answer {
-        Err(error) if error.kind() == ErrorKind::Extension && error.code() == Some("BUSYGROUP") => Ok(()),
-        answer => answer.map_err(|source| StoreError::Unavailable { action: "create group", source }),
-    }
+fn unavailable(action: &'static str, source: redis::RedisError) -> StoreError {
+    StoreError::Unavailable { action, source }
 }
 
 /// `[[stream, [[position, fields], …]]]`, or nil when nothing came.
