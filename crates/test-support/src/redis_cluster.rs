@@ -83,6 +83,28 @@ impl TestCluster {
         Migration::begin(self, self.slot_of(key).await, self.owner_of(key).await, to).await
     }
 
+    /// Has a master reached at another port, that of a [`FaultProxy`](crate::FaultProxy) before it: from now
+    /// on, this is where clients are sent to.
+    ///
+    /// # Panics
+    /// When not all masters say so within 20 s.
+    pub async fn announce(&self, master: usize, port: u16) {
+        let mut set = cmd("CONFIG");
+        set.arg("SET").arg("cluster-announce-port").arg(port);
+        let _: () = ask(&self.masters[master], &set).await;
+        let address = format!("127.0.0.1:{port}@");
+        eventually_true(FORM_DEADLINE, "all masters name the new port", async || {
+            for master in &self.masters {
+                let nodes: String = ask(master, cmd("CLUSTER").arg("NODES")).await;
+                if !nodes.contains(&address) {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
+    }
+
     /// `SCRIPT FLUSH` on all masters.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! Both stores for one test body, and short ways to say what a test needs.
 
 use std::{
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -34,15 +35,13 @@ macro_rules! on_every_store {
             })+
         }
         mod on_cluster {
-            /// A cluster takes two seconds to form: the bodies take turns on one. The last name printed is the
-            /// body that failed.
+            /// A cluster takes two seconds to form: the bodies share one, and run side by side.
             #[tokio::test]
             async fn every_body() {
                 let cluster = test_support::TestCluster::start().await;
-                $(
-                    println!(stringify!($body));
-                    super::$body($crate::fixture::on_cluster(&cluster)).await;
-                )+
+                $crate::fixture::side_by_side(vec![
+                    $(Box::pin(super::$body($crate::fixture::on_cluster(&cluster)))),+
+                ]).await;
                 for master in cluster.masters() {
                     $crate::schema::assert_every_key_ends(master).await;
                 }
@@ -61,6 +60,11 @@ pub(crate) fn redis(server: &TestRedis) -> Arc<dyn Store> {
 
 pub(crate) fn redis_at(url: &str) -> Arc<dyn Store> {
     Arc::new(RedisStore::new(&RedisSettings::new(url)).expect("the URL is usable"))
+}
+
+/// Runs test bodies at the same time. A panic names its file and line.
+pub(crate) async fn side_by_side(bodies: Vec<Pin<Box<dyn Future<Output = ()>>>>) {
+    futures_util::future::join_all(bodies).await;
 }
 
 /// A store on this cluster with a key prefix of its own.

@@ -1,5 +1,6 @@
 //! The public API and the store conformance suite, over memory and over a real Redis.
 
+mod cluster;
 mod codes;
 mod consents;
 mod deliveries;
