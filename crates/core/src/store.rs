@@ -60,6 +60,17 @@ pub enum StoreError {
         /// What it was wanted for.
         action: &'static str,
     },
+    /// The primary has it, but too few replicas said in time that they have it, too: it may be lost with the
+    /// primary. The outcome is unknown to the caller, as after a lost reply.
+    #[error("only {confirmed} of {wanted} replicas confirmed what the store wrote ({action})")]
+    Unconfirmed {
+        /// The script.
+        action: &'static str,
+        /// Replicas that confirmed.
+        confirmed: u32,
+        /// Replicas that had to, `min_replicas`.
+        wanted: u32,
+    },
     /// A record or reply that this version cannot read.
     #[error(
         "the store answered something that this version cannot read ({action}); is another version writing?"

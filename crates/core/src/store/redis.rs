@@ -12,6 +12,7 @@ mod connection;
 mod consents;
 mod deliveries;
 mod driver;
+mod durable;
 mod events;
 mod health;
 mod keys;
@@ -36,6 +37,8 @@ use self::connection::Connections;
 pub struct RedisStore {
     connections: Arc<Connections>,
     keys: KeyPrefix,
+    /// How many replicas must have what was written; see `durable`.
+    min_replicas: u32,
 }
 
 impl RedisStore {
@@ -44,7 +47,11 @@ impl RedisStore {
     /// # Errors
     /// [`RedisSetupError`] when the URL cannot be used.
     pub fn new(settings: &RedisSettings) -> Result<Self, RedisSetupError> {
-        Ok(Self { connections: Arc::new(Connections::new(settings)?), keys: settings.key_prefix.clone() })
+        Ok(Self {
+            connections: Arc::new(Connections::new(settings)?),
+            keys: settings.key_prefix.clone(),
+            min_replicas: settings.min_replicas,
+        })
     }
 }
 

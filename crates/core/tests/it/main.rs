@@ -8,6 +8,7 @@ mod events;
 mod faults;
 mod fixture;
 mod otp;
+mod replicas;
 mod schema;
 mod shared_token;
 mod tokens;

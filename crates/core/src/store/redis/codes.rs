@@ -34,7 +34,7 @@ impl CodeStore for RedisStore {
             .number(ms(request.resend_min_left))
             .packed(|packed| push_macs(packed, &request.macs))
             .number(ms(request.limits.memory()));
-        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        let reply = self.run_confirmed(&call).await?;
         reserved(reply).ok_or_else(|| call.unreadable())
     }
 
@@ -52,7 +52,7 @@ impl CodeStore for RedisStore {
             .number(outcome)
             .bytes(message)
             .bytes(made.as_ref().map_or(&[][..], |mac| mac));
-        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        let reply = self.run_confirmed(&call).await?;
         number(&reply).map(|settled| settled == 1).ok_or_else(|| call.unreadable())
     }
 
@@ -66,7 +66,7 @@ impl CodeStore for RedisStore {
             .packed(|packed| push_macs(packed, &request.macs))
             .packed(|packed| push_limits(packed, request.limits))
             .number(ms(request.remember_used));
-        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        let reply = self.run_confirmed(&call).await?;
         checked(reply).ok_or_else(|| call.unreadable())
     }
 }

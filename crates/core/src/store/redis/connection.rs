@@ -29,16 +29,22 @@ pub struct RedisSettings {
     /// How long an answer may take; later, the outcome is unknown. On a cluster, also how long a call that
     /// was sent elsewhere or put off is sent again.
     pub response_timeout: Duration,
+    /// Replicas that must have a send, its settlement or a guess before its answer counts; with 0 the
+    /// primary's word is enough. When too few of them confirm within a second, the call is
+    /// [`StoreError::Unconfirmed`](crate::store::StoreError::Unconfirmed) although the primary has it: a guess
+    /// is then spent without a verdict. Costs a dedicated connection and a round trip to the replicas a call.
+    pub min_replicas: u32,
 }
 
 impl RedisSettings {
-    /// Settings for this URL with the default prefix, 1 s to connect and 2 s to answer.
+    /// Settings for this URL with the default prefix, 1 s to connect and 2 s to answer, and no replicas.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: SecretString::from(url.into()),
             key_prefix: KeyPrefix::default(),
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_secs(2),
+            min_replicas: 0,
         }
     }
 }
