@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, RedisResult, cmd};
+use redis::{Cmd, FromRedisValue, InfoDict, RedisResult, cmd};
 
 use crate::{RedisDump, TestRedis, eventually_true};
 
@@ -83,6 +83,29 @@ impl TestCluster {
         Migration::begin(self, self.slot_of(key).await, self.owner_of(key).await, to).await
     }
 
+    /// Adds a replica of a master and waits until it has caught up.
+    ///
+    /// # Panics
+    /// When it has not within 20 s.
+    pub async fn replica_of(&self, master: usize) -> TestRedis {
+        let master = &self.masters[master];
+        let mut set = cmd("CONFIG");
+        set.arg("SET").arg("repl-diskless-sync-delay").arg(0);
+        let _: () = ask(master, &set).await;
+        let replica = TestRedis::builder().cluster_node().start().await;
+        meet(&replica, master).await;
+        let id: String = ask(master, cmd("CLUSTER").arg("MYID")).await;
+        eventually_true(FORM_DEADLINE, "the replica follows its master", async || {
+            // Refused until it has heard of the master.
+            let follows: RedisResult<()> = try_ask(&replica, cmd("CLUSTER").arg("REPLICATE").arg(&id)).await;
+            let info: RedisResult<InfoDict> = try_ask(&replica, cmd("INFO").arg("replication")).await;
+            let up = info.is_ok_and(|info| info.get::<String>("master_link_status").as_deref() == Some("up"));
+            follows.is_ok() && up
+        })
+        .await;
+        replica
+    }
+
     /// Has a master reached at another port, that of a [`FaultProxy`](crate::FaultProxy) before it: from now
     /// on, this is where clients are sent to.
     ///
@@ -138,9 +161,7 @@ impl TestCluster {
     async fn meet(&self) {
         for (index, master) in self.masters.iter().enumerate() {
             for other in &self.masters[index + 1..] {
-                let mut meet = cmd("CLUSTER");
-                meet.arg("MEET").arg("127.0.0.1").arg(other.port()).arg(other.bus_port());
-                let _: () = ask(master, &meet).await;
+                meet(master, other).await;
             }
         }
         for master in &self.masters {
@@ -155,6 +176,12 @@ impl TestCluster {
             .await;
         }
     }
+}
+
+async fn meet(node: &TestRedis, other: &TestRedis) {
+    let mut meet = cmd("CLUSTER");
+    meet.arg("MEET").arg("127.0.0.1").arg(other.port()).arg(other.bus_port());
+    let _: () = ask(node, &meet).await;
 }
 
 /// Reads the line about the node itself in `CLUSTER NODES`: its slots stand from the ninth field on.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use test_support::{FaultProxy, TestRedis, eventually_true};
+use test_support::{FaultProxy, TestCluster, TestRedis, eventually_true};
 use textproof::store::{
     Check, Checked, CodeMacs, RedisSettings, RedisStore, RequestId, Store, StoreError, redis::scripts,
 };
@@ -14,7 +14,11 @@ use crate::fixture::{Phone, TAG, mac};
 const BOUND: Duration = Duration::from_secs(4);
 
 fn confirmed_by(replicas: u32, address: impl std::fmt::Display) -> Phone {
-    let mut settings = RedisSettings::new(format!("redis://{address}"));
+    confirmed_at(&format!("redis://{address}"), replicas)
+}
+
+fn confirmed_at(url: &str, replicas: u32) -> Phone {
+    let mut settings = RedisSettings::new(url);
     settings.min_replicas = replicas;
     let store: Arc<dyn Store> = Arc::new(RedisStore::new(&settings).expect("the URL is usable"));
     Phone::new(&store)
@@ -109,5 +113,31 @@ async fn a_forgotten_script_is_confirmed_too() {
     let _: () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut connection).await.expect("it answers");
     let answer = check(&phone, RequestId::random(), 1).await;
     replica.thaw();
+    assert!(unconfirmed(&answer), "{answer:?}");
+}
+
+#[tokio::test]
+async fn on_a_cluster_the_replica_is_that_of_the_keys_owner() {
+    let cluster = TestCluster::start().await;
+    let phone = confirmed_at(&cluster.url(), 1);
+    let tag = format!("{{{}}}", phone.key.phone.as_str());
+    let owner = cluster.owner_of(&tag).await;
+    let replica = cluster.replica_of(owner).await;
+    phone.send(482_174).await;
+    assert_eq!(phone.check(111_111).await, Checked::Wrong { left: 4 });
+    replica.freeze();
+    let answer = check(&phone, RequestId::random(), 111_111).await;
+    replica.thaw();
+    assert!(unconfirmed(&answer), "{answer:?}");
+
+    let to = (owner + 1) % 3;
+    let replica = cluster.replica_of(to).await;
+    let migration = cluster.migrate(&tag, to).await;
+    migration.move_keys(10).await;
+    assert_eq!(phone.check(111_111).await, Checked::Wrong { left: 2 }, "where the slot goes");
+    migration.finish().await;
+    assert_eq!(phone.check(111_111).await, Checked::Wrong { left: 1 }, "where the slot is");
+    replica.freeze();
+    let answer = check(&phone, RequestId::random(), 482_174).await;
     assert!(unconfirmed(&answer), "{answer:?}");
 }

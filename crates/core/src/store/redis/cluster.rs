@@ -60,7 +60,7 @@ struct LastRefresh {
 
 impl Cluster {
     pub(super) fn new(
-        seeds: Vec<ConnectionInfo>,
+        seeds: &[ConnectionInfo],
         timeouts: Timeouts,
         driver: &Handle,
     ) -> Result<Arc<Self>, RedisSetupError> {

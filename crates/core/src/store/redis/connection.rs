@@ -92,8 +92,8 @@ impl Connections {
         let driver = DriverThread::start().map_err(RedisSetupError::Thread)?;
         let timeouts = Timeouts { connect: settings.connect_timeout, response: settings.response_timeout };
         let topology = match target {
-            Target::Server(info) => Topology::Server(Arc::new(Node::new(info, timeouts, driver.handle())?)),
-            Target::Cluster(seeds) => Topology::Cluster(Cluster::new(seeds, timeouts, driver.handle())?),
+            Target::Server(info) => Topology::Server(Arc::new(Node::new(*info, timeouts, driver.handle())?)),
+            Target::Cluster(seeds) => Topology::Cluster(Cluster::new(&seeds, timeouts, driver.handle())?),
         };
         Ok(Self { topology, _driver: driver })
     }

@@ -15,7 +15,7 @@ const USER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What a URL names.
 pub(super) enum Target {
-    Server(ConnectionInfo),
+    Server(Box<ConnectionInfo>),
     /// At least one node; the rest of the cluster is asked for. All share user, password and TLS.
     Cluster(Vec<ConnectionInfo>),
 }
@@ -24,7 +24,7 @@ pub(super) enum Target {
 pub(super) fn parse(url: &str) -> Result<Target, RedisSetupError> {
     let (scheme, rest) = url.split_once("://").ok_or(RedisSetupError::Url)?;
     match scheme.strip_suffix("+cluster") {
-        None => server(url).map(Target::Server),
+        None => server(url).map(|info| Target::Server(Box::new(info))),
         Some(scheme @ ("redis" | "rediss")) => {
             // A cluster has database 0 only, and nothing else may stand behind the nodes.
             let rest = rest.strip_suffix("/0").or_else(|| rest.strip_suffix('/')).unwrap_or(rest);
