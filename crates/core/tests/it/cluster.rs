@@ -158,6 +158,20 @@ async fn five_guesses_stay_five_while_slots_move() {
 }
 
 #[tokio::test]
+async fn a_call_between_two_keys_waits_until_both_have_moved() {
+    let cluster = TestCluster::start().await;
+    let phone = Phone::new(&redis_at(&cluster.url()));
+    phone.send(482_174).await;
+    let tag = tag(&phone);
+    for left in [4, 3, 2, 1, 0] {
+        let migration = cluster.migrate(&tag, (cluster.owner_of(&tag).await + 1) % 3).await;
+        assert_eq!(migration.move_keys(1).await, 1);
+        let (checked, ()) = tokio::join!(phone.check(111_111), migration.finish());
+        assert_eq!(checked, Checked::Wrong { left });
+    }
+}
+
+#[tokio::test]
 async fn a_stalled_master_stalls_its_own_keys_only() {
     let cluster = TestCluster::start().await;
     let store = redis_at(&cluster.url());

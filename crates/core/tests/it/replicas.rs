@@ -116,6 +116,25 @@ async fn a_forgotten_script_is_confirmed_too() {
     assert!(unconfirmed(&answer), "{answer:?}");
 }
 
+/// Why script and `WAIT` share a connection.
+#[tokio::test]
+async fn wait_on_another_connection_confirms_nothing() {
+    let primary = TestRedis::start().await;
+    let replica = primary.replica().await;
+    let (mut writer, mut other) = (primary.connection().await, primary.connection().await);
+    let mut wait = redis::cmd("WAIT");
+    wait.arg(1).arg(1000);
+    let confirmed: u32 = wait.query_async(&mut other).await.expect("the primary answers");
+    assert_eq!(confirmed, 1);
+    replica.freeze();
+    let _: () = redis::cmd("SET").arg("key").arg(1).query_async(&mut writer).await.expect("it answers");
+    let (on_another, on_its_own): (u32, u32) = (
+        wait.query_async(&mut other).await.expect("the primary answers"),
+        wait.query_async(&mut writer).await.expect("the primary answers"),
+    );
+    assert_eq!((on_another, on_its_own), (1, 0));
+}
+
 #[tokio::test]
 async fn on_a_cluster_the_replica_is_that_of_the_keys_owner() {
     let cluster = TestCluster::start().await;

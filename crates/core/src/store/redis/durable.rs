@@ -1,8 +1,9 @@
 //! Calls that count only when replicas have them, too: `min_replicas`.
 //!
-//! `WAIT` counts the replicas that have everything up to the last command of its own connection. On another
-//! connection it confirms nothing, and does so at once and with the full count; on the shared one it would
-//! hold up everybody. So script and `WAIT` go as one pipeline over a connection from the pool.
+//! `WAIT` counts the replicas that have everything up to the last command of its own connection. Asked on
+//! another connection it confirms nothing of what was just written, and says so with the full count; on the
+//! shared one it would hold up everybody. So script and `WAIT` go as one pipeline over a connection from the
+//! pool.
 //!
 //! A confirmed call survives the loss of the primary if a replica that has it is promoted. `WAIT` does not
 //! make Redis promote that one, nor undo what was not confirmed.
