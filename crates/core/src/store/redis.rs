@@ -17,6 +17,7 @@ mod events;
 mod health;
 mod keys;
 mod node;
+mod reader;
 mod reply;
 mod route;
 mod script;

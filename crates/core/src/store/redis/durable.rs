@@ -48,7 +48,7 @@ impl RedisStore {
         let mut route = self.connections.route(call.key());
         loop {
             let hop = route.next().await.map_err(unavailable)?;
-            let mut connection = hop.node.dedicated(action).await?;
+            let mut connection = route.dedicated(&hop, action).await?;
             match run_and_wait(&mut connection, hop.asking, call, wanted).await {
                 Ok((reply, confirmed)) if confirmed >= wanted => return Ok(reply),
                 Ok((_, confirmed)) => return Err(StoreError::Unconfirmed { action, confirmed, wanted }),

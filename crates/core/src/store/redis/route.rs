@@ -17,6 +17,7 @@ use super::{
     connection::Topology,
     node::{Address, Node},
 };
+use crate::store::StoreError;
 
 /// Redirects that are followed at once. More of them mean that two servers name each other.
 const QUICK_REDIRECTS: u32 = 3;
@@ -112,6 +113,20 @@ impl<'a> Route<'a> {
                 return Err((ErrorKind::ClusterConnectionNotFound, "the slot has no master").into());
             }
         }
+    }
+
+    /// A dedicated connection to the server of this hop. Drop it for good after an error: a reply may still
+    /// come.
+    pub(super) async fn dedicated(
+        &self,
+        hop: &Hop,
+        action: &'static str,
+    ) -> Result<deadpool_redis::Connection, StoreError> {
+        hop.node.dedicated(action).await.inspect_err(|_| {
+            if let Topology::Cluster(cluster) = self.topology {
+                cluster.doubt();
+            }
+        })
     }
 
     /// Takes a hop's error. True when the call has surely not run and there is time for the next hop.
