@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Send(SendOptions),
     /// Verify a code against the configured Redis.
     Verify(VerifyOptions),
+    /// Look at the text of a code: encoding, parts, and whether phones will find the code in it.
+    Lint(LintOptions),
     /// Obtain, or find, the gateway's shared access token; it is never printed.
     Token,
     /// Look at configuration, Redis and gateway, and say what is not as it should be.
@@ -83,6 +85,22 @@ pub(crate) struct SendOptions {
     pub(crate) code: Option<String>,
     /// Host of the origin-bound last line; must be configured.
     #[arg(long, value_name = "HOST")]
+    pub(crate) web_otp_domain: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LintOptions {
+    /// The whole text; without it, or as `-`, all of stdin, byte for byte (so printf, not echo).
+    #[arg(conflicts_with_all = ["company", "comment", "web_otp_domain"])]
+    pub(crate) text: Option<String>,
+    /// Look at the text that `send` makes for this brand instead, with zeros for the code.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) company: Option<String>,
+    /// Its trailing sentence.
+    #[arg(long, requires = "company")]
+    pub(crate) comment: Option<String>,
+    /// Host of its origin-bound last line; need not be configured.
+    #[arg(long, value_name = "HOST", requires = "company")]
     pub(crate) web_otp_domain: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod config_check;
 pub(crate) mod doctor;
+pub(crate) mod lint;
 pub(crate) mod send;
 pub(crate) mod token;
 pub(crate) mod verify;

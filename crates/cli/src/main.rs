@@ -30,6 +30,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Dev(options) => dev::run(options).await,
         Command::Send(options) => command::send::run(&common.load_config()?, options, json).await,
         Command::Verify(options) => command::verify::run(&common.load_config()?, options, json).await,
+        // Needs no configuration, and must not stumble over a broken one.
+        Command::Lint(options) => command::lint::run(&options, json),
         Command::Token => command::token::run(&common.load_config()?, json).await,
         Command::Doctor => command::doctor::run(&common.load_config()?, json).await,
         Command::Config(ConfigCommand::Check) => command::config_check::run(&common.load_config()?, json),

@@ -32,6 +32,24 @@ pub enum Error {
         "the live code was made with a pepper that this host does not have; check the configured peppers"
     )]
     PepperRetired,
+    /// The application's session id cannot be one.
+    #[error("a session id has 1 to 512 bytes, not {bytes}")]
+    Session {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// The idempotency key cannot be one.
+    #[error("an idempotency key has 1 to 255 bytes, not {bytes}")]
+    IdempotencyKey {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// The idempotency key was used for another phone, purpose, text or session.
+    #[error("the idempotency key was used for a different send; draw a new one for each send")]
+    IdempotencyConflict,
+    /// The outcome under the idempotency key was kept by another version.
+    #[error("the outcome under that idempotency key cannot be read; is another version writing?")]
+    IdempotencyUnreadable,
     /// The process was stopping; the outcome of the send is unknown.
     #[error("the send was interrupted because the process stops")]
     Interrupted,

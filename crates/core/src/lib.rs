@@ -14,6 +14,7 @@ pub mod secret;
 pub mod gateway;
 pub mod otp;
 pub mod policy;
+pub mod sms_text;
 pub mod token;
 
 // From a webhook to an event, and from an event to its effect.
@@ -29,7 +30,10 @@ pub mod store;
 
 pub use code::Code;
 pub use error::Error;
-pub use otp::{Challenge, CodeSource, Otp, OtpSettings, SendOptions, SendOutcome, Verdict, VerifyOptions};
+pub use otp::{
+    Challenge, ClientAddress, CodeSource, Otp, OtpSettings, Receipt, RedeemOptions, Redemption, SendOptions,
+    SendOutcome, Verdict, VerifyOptions,
+};
 pub use phone::{Countries, PhoneNumber};
 pub use policy::Policy;
 pub use purpose::Purpose;

@@ -15,57 +15,58 @@
 //! # Ok(()) }
 //! ```
 
+mod address;
+mod alarm;
+mod behind;
+mod charges;
 mod derivation;
+mod dispatch;
+mod fixed;
+mod idempotent;
+mod operating;
 mod outcome;
+mod pace;
+mod receipt;
 mod sending;
+mod settings;
 mod text;
+mod verifying;
 
 use std::sync::Arc;
 
 use tracing::Instrument;
 
-use self::{derivation::Context, sending::Sending, text::checked_text};
 pub use self::{
+    address::ClientAddress,
     derivation::Handle,
-    outcome::{Challenge, DeliveryState, RefusalReason, SendOutcome, Verdict},
-    text::TextError,
+    fixed::{FixedCode, FixedCodeError, Profile},
+    operating::RedeemOptions,
+    outcome::{Challenge, DeliveryState, Redemption, RefusalReason, SendOutcome, Verdict},
+    receipt::Receipt,
+    settings::{AcceptedRisk, OtpSettings, OtpSetupError},
+    text::{TextError, sample_text},
 };
+use self::{alarm::FailedChecks, behind::Behind, pace::Pace, sending::Sending, text::checked_text};
 use crate::{
     code::Code,
     error::Error,
     gateway::Gateway,
-    phone::{Countries, PhoneError, PhoneNumber},
+    phone::{PhoneError, PhoneNumber},
     policy::Policy,
     purpose::Purpose,
-    secret::{FingerprintKey, Peppers},
-    store::{Check, CodeStore, DeliveryStore, RequestId, Store},
+    store::{RequestId, Store},
 };
-
-/// What an [`Otp`] is built from.
-#[derive(Clone, Debug)]
-pub struct OtpSettings {
-    /// Tenant that the codes belong to; part of every key and MAC.
-    pub tenant: String,
-    /// The rules.
-    pub policy: Policy,
-    /// Where codes may be sent.
-    pub countries: Countries,
-    /// Bare hosts that an origin-bound last line may name.
-    pub web_otp_domains: Vec<String>,
-    /// Names the keys in the store.
-    pub fingerprint_key: FingerprintKey,
-    /// Protect the codes.
-    pub peppers: Peppers,
-}
 
 /// Sends and verifies one-time codes of one tenant. Any host with the same store and secrets can verify
 /// what any other host sent.
 #[derive(Clone)]
 pub struct Otp {
     settings: Arc<OtpSettings>,
-    codes: Arc<dyn CodeStore>,
-    deliveries: Arc<dyn DeliveryStore>,
-    gateway: Arc<dyn Gateway>,
+    store: Arc<dyn Store>,
+    gateways: Arc<[Arc<dyn Gateway>]>,
+    behind: Behind,
+    pace: Pace,
+    failed_checks: FailedChecks,
 }
 
 /// Choices of one send.
@@ -77,6 +78,18 @@ pub struct SendOptions<'a> {
     pub web_otp_domain: Option<&'a str>,
     /// Where the code comes from.
     pub code: CodeSource<'a>,
+    /// The application's session (1 to 512 bytes): a code sent in one is checked in the same one only.
+    pub session: Option<&'a str>,
+    /// The client that asks.
+    pub address: ClientAddress<'a>,
+    /// Names this send (1 to 255 bytes): the same key with the same arguments is sent once, and gets the same outcome
+    /// for 24 hours.
+    pub idempotency_key: Option<&'a str>,
+    /// Sends nothing, and neither the answer nor its time tells: for a number that has no account.
+    pub suppress: bool,
+    /// Answers after the reservation and calls the gateway behind the answer. [`Otp::send_state`] tells what became of
+    /// it.
+    pub in_background: bool,
 }
 
 /// Where a code comes from.
@@ -96,17 +109,47 @@ pub enum CodeSource<'a> {
 pub struct VerifyOptions<'a> {
     /// The challenge's handle.
     pub handle: Option<&'a str>,
+    /// The session that the code was sent in.
+    pub session: Option<&'a str>,
+    /// The client that asks.
+    pub address: ClientAddress<'a>,
     /// Repeat a check whose answer was lost: the same id with the same code gets the same answer and costs
     /// no guess. Draw it here, for one check; it must never come from a client.
     pub request: Option<RequestId>,
 }
 
 impl Otp {
-    /// Builds the engine on a store and a gateway.
+    /// Builds the engine on a store and gateways, in the order in which they are tried: the next one is called only
+    /// when the one before certainly did not send.
+    ///
+    /// # Errors
+    /// [`OtpSetupError`] for settings that must not run.
+    pub fn new(
+        settings: OtpSettings,
+        store: Arc<dyn Store>,
+        gateways: Vec<Arc<dyn Gateway>>,
+    ) -> Result<Self, OtpSetupError> {
+        settings.check()?;
+        if gateways.is_empty() {
+            return Err(OtpSetupError::NoGateway);
+        }
+        for fixed in &settings.fixed_codes {
+            tracing::warn!(phone = %fixed.phone, ends = %fixed.ends, "a fixed code is in force");
+        }
+        Ok(Self {
+            settings: Arc::new(settings),
+            store,
+            gateways: gateways.into(),
+            behind: Behind::default(),
+            pace: Pace::default(),
+            failed_checks: FailedChecks::default(),
+        })
+    }
+
+    /// The rules in force.
     #[must_use]
-    pub fn new(settings: OtpSettings, store: Arc<dyn Store>, gateway: Arc<dyn Gateway>) -> Self {
-        let (codes, deliveries) = (Arc::clone(&store) as Arc<dyn CodeStore>, store as Arc<dyn DeliveryStore>);
-        Self { settings: Arc::new(settings), codes, deliveries, gateway }
+    pub fn policy(&self) -> &Policy {
+        &self.settings.policy
     }
 
     /// Parses what a person typed by this tenant's countries.
@@ -124,7 +167,8 @@ impl Otp {
     /// up does not leave a code without its outcome.
     ///
     /// # Errors
-    /// [`Error::Text`] and [`Error::CodeLength`] for what must not be sent (nothing is counted);
+    /// [`Error::Text`], [`Error::CodeLength`], [`Error::Session`] and [`Error::IdempotencyKey`] for what must not be
+    /// sent (nothing is counted); [`Error::IdempotencyConflict`] for a key that was used for another send;
     /// [`Error::Store`] when the store does not answer; [`Error::Gateway`] when the gateway failed and the
     /// text certainly did not go out (cool-down and windows are given back, unless the code was guessed at).
     pub async fn send(
@@ -135,6 +179,9 @@ impl Otp {
         options: SendOptions<'_>,
     ) -> Result<SendOutcome, Error> {
         checked_text(company, options, &self.settings.web_otp_domains)?;
+        if let ClientAddress::None { why } = options.address {
+            tracing::debug!(why, "a send without a client address");
+        }
         let sending = Sending::prepare(self, phone, purpose, company, options)?;
         match tokio::spawn(sending.run().in_current_span()).await {
             Ok(outcome) => outcome,
@@ -158,37 +205,9 @@ impl Otp {
         code: &str,
         options: VerifyOptions<'_>,
     ) -> Result<Verdict, Error> {
-        let verdict = self.judge(phone, purpose, code, options).await?;
+        let verdict = verifying::judge(self, phone, purpose, code, options).await?;
         metrics::counter!("textproof_otp_verdicts_total", "verdict" => verdict.as_str()).increment(1);
         Ok(verdict)
-    }
-
-    async fn judge(
-        &self,
-        phone: &PhoneNumber,
-        purpose: &Purpose,
-        code: &str,
-        options: VerifyOptions<'_>,
-    ) -> Result<Verdict, Error> {
-        let Ok(code) = Code::parse(code) else {
-            return Ok(Verdict::Malformed);
-        };
-        if !self.settings.policy.knows_length(code.expose().len()) {
-            return Ok(Verdict::Malformed);
-        }
-        if self.settings.policy.require_handle && options.handle.is_none() {
-            return Ok(Verdict::Expired);
-        }
-        let context = Context::new(&self.settings, phone, purpose);
-        let check = Check {
-            key: &context.key(),
-            request: options.request.unwrap_or_else(RequestId::random),
-            handle: options.handle.map(derivation::handle_digest),
-            macs: context.macs(&code),
-            limits: &self.settings.policy.limits,
-            remember_used: self.settings.policy.remember_used,
-        };
-        Ok(self.codes.check(&check).await?.into())
     }
 }
 
@@ -196,7 +215,7 @@ impl std::fmt::Debug for Otp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Otp")
             .field("settings", &self.settings)
-            .field("gateway", &self.gateway)
+            .field("gateways", &self.gateways)
             .finish_non_exhaustive()
     }
 }

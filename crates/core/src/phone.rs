@@ -10,7 +10,6 @@ use rlibphonenumber::{
     PHONE_NUMBER_UTIL, PhoneNumber as ParsedNumber, PhoneNumberFormat,
     enums::{PhoneNumberType, Region},
 };
-use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// The longest spelling that is looked at, in bytes. E.164 allows 15 digits; the rest is punctuation.
@@ -88,6 +87,12 @@ impl PhoneNumber {
     pub fn masked(&self) -> String {
         let (head, rest) = self.e164.split_at(1 + self.calling_code_digits);
         format!("{head}…{}", &rest[rest.len().saturating_sub(2)..])
+    }
+
+    /// The calling code with the leading `+`: the country, or the group of countries that share it.
+    #[must_use]
+    pub fn calling_code(&self) -> &str {
+        &self.e164[..=self.calling_code_digits]
     }
 
     /// The calling code and the first two national digits, `+6421`: coarse enough for a counter.
@@ -190,13 +195,23 @@ fn parse_with(input: &str, default: Option<Region>) -> Result<ParsedNumber, Phon
     if input.len() > MAX_INPUT_BYTES {
         return Err(PhoneError::TooLong);
     }
-    // NFKC turns full-width digits and the full-width plus into ASCII and NBSP into a space.
-    let normal = Zeroizing::new(input.nfkc().collect::<String>());
-    // Vanity letters and extensions (`;ext=`, `x12`) would give one phone several spellings.
-    if normal.chars().any(|c| c.is_alphabetic() || c.is_control() || matches!(c, ';' | ',' | '#' | '=')) {
+    let normal = Zeroizing::new(input.chars().map(plain).collect::<String>());
+    // Vanity letters and extensions (`;ext=`, `x12`, `~12`) would give one phone several spellings.
+    if normal.chars().any(|c| c.is_alphabetic() || c.is_control() || matches!(c, ';' | ',' | '#' | '=' | '~'))
+    {
         return Err(PhoneError::NotANumber);
     }
     PHONE_NUMBER_UTIL.parse(normal.as_str(), default).map_err(|_| PhoneError::NotANumber)
+}
+
+/// Full-width digits and punctuation as ASCII, every blank as a space. Not NFKC, which would read decorated
+/// digits as well (`①`, `²`, `½`): nobody types those, and nobody can say which number they mean.
+fn plain(c: char) -> char {
+    match c {
+        '！'..='～' => char::from_u32(u32::from(c) - u32::from('！') + u32::from('!')).unwrap_or(c),
+        blank if blank.is_whitespace() && !blank.is_control() => ' ',
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -233,6 +248,9 @@ mod tests {
             ("", PhoneError::NotANumber),
             ("hello", PhoneError::NotANumber),
             ("021 123 4567 x12", PhoneError::NotANumber),
+            ("021 123 4567 ~12", PhoneError::NotANumber),
+            ("021 ①23 4567", PhoneError::NotANumber),
+            ("021 123 456½", PhoneError::NotANumber),
             ("0800 FLOWERS", PhoneError::NotANumber),
             ("+64 21 12", PhoneError::NotValid),
             ("0800 123 456", PhoneError::NotMobile),

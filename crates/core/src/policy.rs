@@ -3,7 +3,17 @@
 //! Floors and ceilings: NIST SP 800-63B-4, sections 3.1.3.2 (out-of-band secrets: at least six digits,
 //! valid for at most ten minutes) and 3.2.2 (throttling); OWASP ASVS 5.0, sections 6.5 and 6.6.
 
+mod failures;
+mod limits;
+mod risk;
+mod sends;
+
 use std::time::Duration;
+
+pub use failures::{FailureLimits, MAX_CEILING};
+pub use limits::{AddressLimits, FraudGuard, GuardMode, RateLimit, SpendCap, TenantLimits};
+pub use risk::{RISK_TARGET, Risk};
+pub use sends::{SendLimits, Window};
 
 /// The rules for one kind of code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +24,12 @@ pub struct Policy {
     pub(crate) resend_min_left: Duration,
     pub(crate) remember_used: Duration,
     pub(crate) require_handle: bool,
+    pub(crate) receipt_lifetime: Duration,
     pub(crate) limits: SendLimits,
+    pub(crate) failures: FailureLimits,
+    pub(crate) addresses: AddressLimits,
+    pub(crate) tenant: TenantLimits,
+    pub(crate) guard: Option<FraudGuard>,
 }
 
 impl Default for Policy {
@@ -27,7 +42,12 @@ impl Default for Policy {
             resend_min_left: Duration::from_secs(120),
             remember_used: Duration::from_secs(120),
             require_handle: false,
+            receipt_lifetime: Duration::from_secs(300),
             limits: SendLimits::default(),
+            failures: FailureLimits::default(),
+            addresses: AddressLimits::default(),
+            tenant: TenantLimits::default(),
+            guard: Some(FraudGuard::default()),
         }
     }
 }
@@ -96,101 +116,58 @@ impl Policy {
         Self { limits, ..self }
     }
 
+    /// Sets how long the receipt of a verified code can be redeemed, at most 600 s.
+    ///
+    /// # Errors
+    /// [`PolicyError::Lifetime`].
+    pub fn with_receipt_lifetime(self, lifetime: Duration) -> Result<Self, PolicyError> {
+        if lifetime < Duration::from_millis(1) || lifetime > Duration::from_secs(600) {
+            return Err(PolicyError::Lifetime { lifetime });
+        }
+        Ok(Self { receipt_lifetime: lifetime, ..self })
+    }
+
+    /// Sets what wrong guesses in a row lead to.
+    #[must_use]
+    pub fn with_failure_limits(self, failures: FailureLimits) -> Self {
+        Self { failures, ..self }
+    }
+
+    /// Sets the limits of client addresses.
+    #[must_use]
+    pub fn with_address_limits(self, addresses: AddressLimits) -> Self {
+        Self { addresses, ..self }
+    }
+
+    /// Sets the limits of the whole tenant.
+    #[must_use]
+    pub fn with_tenant_limits(self, tenant: TenantLimits) -> Self {
+        Self { tenant, ..self }
+    }
+
+    /// Sets the guard against sends that nobody verifies, or none.
+    #[must_use]
+    pub fn with_fraud_guard(self, guard: Option<FraudGuard>) -> Self {
+        Self { guard, ..self }
+    }
+
     /// Whether a code of this many digits can be one of ours: our own length, or a caller's 6 to 8.
     pub(crate) fn knows_length(&self, digits: usize) -> bool {
         digits == self.code_length || (6..=8).contains(&digits)
+    }
+
+    /// The most sends of the tenant in a day, where it has a limit: those at once, and as many again in each period.
+    #[must_use]
+    pub fn sends_a_day(&self) -> Option<u64> {
+        let limit = self.tenant.sends?;
+        let periods = 86_400_000u128.div_ceil(limit.period().as_millis().max(1)) + 1;
+        Some(u64::from(limit.count()).saturating_mul(u64::try_from(periods).unwrap_or(u64::MAX)))
     }
 
     /// How long a code lives from its first send.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         self.lifetime
-    }
-}
-
-/// Cool-down ladder and exact windows of one phone, shared by all purposes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SendLimits {
-    ladder: Vec<Duration>,
-    forget_after: Duration,
-    windows: Vec<Window>,
-}
-
-/// At most `sends` sends in any `period`: exact, from the kept times of the sends themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Sends allowed, 1 to 100.
-    pub sends: u8,
-    /// Length of the window.
-    pub period: Duration,
-}
-
-impl Default for SendLimits {
-    /// Waits of 30, 60, 120 and 300 s; 5 sends in 10 minutes and 10 in 24 hours; the ladder starts
-    /// again after 30 minutes without a send.
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self {
-            ladder: [30, 60, 120, 300].map(seconds).to_vec(),
-            forget_after: seconds(1800),
-            windows: vec![
-                Window { sends: 5, period: seconds(600) },
-                Window { sends: 10, period: seconds(86_400) },
-            ],
-        }
-    }
-}
-
-impl SendLimits {
-    /// Builds limits from the waits after the first, second, … send, the quiet time after which they
-    /// start again, and one to four windows from the shortest to the longest.
-    ///
-    /// # Errors
-    /// [`PolicyError::Ladder`] or [`PolicyError::Windows`] when they contradict themselves.
-    pub fn new(
-        ladder: Vec<Duration>,
-        forget_after: Duration,
-        windows: Vec<Window>,
-    ) -> Result<Self, PolicyError> {
-        let day = Duration::from_secs(86_400);
-        let ascending = ladder.windows(2).all(|pair| pair[0] <= pair[1]);
-        // A quiet time within a wait would switch the ladder off.
-        let outlived = ladder.last().is_some_and(|wait| *wait > forget_after);
-        if outlived
-            || ladder.is_empty()
-            || ladder.len() > 8
-            || !ascending
-            || ladder.iter().any(|wait| *wait > day)
-        {
-            return Err(PolicyError::Ladder);
-        }
-        let wider = windows.windows(2).all(|w| w[0].period < w[1].period && w[0].sends <= w[1].sends);
-        let bounded = windows.iter().all(|w| {
-            (1..=100).contains(&w.sends) && w.period >= Duration::from_millis(1) && w.period <= 7 * day
-        });
-        if windows.is_empty() || windows.len() > 4 || !wider || !bounded || forget_after > 7 * day {
-            return Err(PolicyError::Windows);
-        }
-        Ok(Self { ladder, forget_after, windows })
-    }
-
-    pub(crate) fn ladder(&self) -> &[Duration] {
-        &self.ladder
-    }
-
-    pub(crate) fn forget_after(&self) -> Duration {
-        self.forget_after
-    }
-
-    pub(crate) fn windows(&self) -> &[Window] {
-        &self.windows
-    }
-
-    /// How long a phone's sends must be remembered.
-    pub(crate) fn memory(&self) -> Duration {
-        let longest = self.windows.iter().map(|window| window.period).max().unwrap_or_default();
-        let wait = self.ladder.iter().copied().max().unwrap_or_default();
-        longest.max(self.forget_after).max(wait)
     }
 }
 
@@ -219,6 +196,22 @@ pub enum PolicyError {
     /// One to eight waits, ascending, none above a day or the quiet time that forgets them.
     #[error("the cool-down ladder needs one to eight ascending waits, none above a day or the quiet time")]
     Ladder,
+    /// Ceiling of 1 to 100, waits that fit into the time after which failures are forgotten.
+    #[error(
+        "failure limits: a ceiling of 1 to 100, free failures within it, waits ascending and within the quiet time"
+    )]
+    Failures,
+    /// A rate of 1 to 10,000,000 in 1 ms to 7 days.
+    #[error("a rate limit is 1 to 10,000,000 in 1 ms to 7 days, at least a microsecond for each")]
+    Rate,
+    /// 1 to 10,000,000 parts a day.
+    #[error("a daily cap is 1 to 10,000,000 parts")]
+    Spend,
+    /// Credits of 1 to 10,000,000, 1 to 100 earned by a verified send, a window of at most a day.
+    #[error(
+        "fraud guard: credits of 1 to 10,000,000, 1 to 100 earned by a verified send, a window of 1 ms to a day"
+    )]
+    Guard,
     /// One to four windows, each longer and no tighter than the one before.
     #[error("send windows: one to four, each longer and no smaller than the one before, at most 100 sends")]
     Windows,
@@ -239,19 +232,5 @@ mod tests {
         assert!(policy().with_lifetime(Duration::ZERO).is_err());
         assert!(policy().with_guesses(0).is_err());
         assert!(policy().with_guesses(11).is_err());
-    }
-
-    #[test]
-    fn limits_that_contradict_themselves_cannot_be_built() {
-        let s = Duration::from_secs;
-        let window = |sends, period| Window { sends, period: s(period) };
-        let quiet = s(60);
-        assert!(SendLimits::new(vec![], quiet, vec![window(1, 1)]).is_err());
-        assert!(SendLimits::new(vec![s(60), s(30)], quiet, vec![window(1, 1)]).is_err());
-        assert!(SendLimits::new(vec![s(61)], quiet, vec![window(1, 1)]).is_err(), "forgotten before it ends");
-        assert!(SendLimits::new(vec![s(30)], quiet, vec![]).is_err());
-        assert!(SendLimits::new(vec![s(30)], quiet, vec![window(5, 60), window(3, 600)]).is_err());
-        assert!(SendLimits::new(vec![s(30)], quiet, vec![window(0, 60)]).is_err());
-        assert!(SendLimits::new(vec![s(30)], quiet, vec![window(5, 60), window(10, 600)]).is_ok());
     }
 }

@@ -85,6 +85,13 @@ impl FingerprintKey {
         Fingerprint::from_bytes(self.0.mac16(&[b"phone", tenant.as_bytes(), e164.as_bytes()]))
     }
 
+    /// A keyed digest of `fields` under `label`.
+    pub(crate) fn digest(&self, label: &str, fields: &[&[u8]]) -> [u8; 16] {
+        let mut parts = vec![label.as_bytes()];
+        parts.extend(fields);
+        self.0.mac16(&parts)
+    }
+
     /// The 22-character name of `fields` under `label`.
     pub(crate) fn name(&self, label: &str, fields: &[&str]) -> Fingerprint {
         let mut parts = vec![label.as_bytes()];
@@ -116,6 +123,11 @@ impl Fingerprint {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Six of the characters, for where few fingerprints must be told apart.
+    pub(crate) fn tag(&self) -> [u8; 6] {
+        std::array::from_fn(|i| self.0.as_bytes()[i])
+    }
 }
 
 /// Names the pepper inside a record: the first two bytes of SHA-256 over its id.
@@ -129,6 +141,7 @@ pub struct Pepper {
     tag: PepperTag,
     pub(crate) code_mac: Keyed,
     pub(crate) derivation: Keyed,
+    pub(crate) receipt_mac: Keyed,
     pub(crate) token_seal: Zeroizing<[u8; 32]>,
 }
 
@@ -146,6 +159,7 @@ impl Pepper {
             id,
             code_mac: Keyed::new(&derive(bytes, b"textproof code mac")),
             derivation: Keyed::new(&derive(bytes, b"textproof code derivation")),
+            receipt_mac: Keyed::new(&derive(bytes, b"textproof receipt mac")),
             token_seal: Zeroizing::new(derive(bytes, b"textproof token seal")),
         })
     }

@@ -4,31 +4,67 @@
 //! process. Both pass one conformance suite. Every request is typed, every answer is an enum; a refusal
 //! is a value and [`StoreError`] means that the store did not answer.
 
+mod breakers;
 mod codes;
 mod consents;
 mod deliveries;
 mod events;
 mod health;
+mod idempotency;
+mod limits;
 mod memory;
+mod phones;
 pub mod redis;
+mod send_times;
 mod tokens;
 
+pub use breakers::{
+    Admission, BreakerStore, CallOutcome, FAILURES_TO_OPEN, OPEN_AT_MOST, OPEN_FOR, PROBE_LEASE,
+    RETRY_AFTER_AT_MOST, RETRY_BUDGET,
+};
 pub use codes::{
-    Check, Checked, CodeKey, CodeMacs, CodeOrigin, CodeStore, Granted, NewCode, RequestId, Reserve, Reserved,
-    Settle, Settlement,
+    Check, Checked, CodeKey, CodeMacs, CodeOrigin, CodeStore, Denial, Granted, LIVE_SESSIONS, NewCode,
+    Redeem, RequestId, Reserve, Reserved, SendState, Settle, Settlement,
 };
 pub use consents::{Consent, ConsentChange, ConsentRegister, ConsentStore};
 pub use deliveries::{DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded};
 pub use events::{Claim, Entry, EventReader, EventStore, GroupMember, Publish, Published, Queue, Swept};
 pub use health::{Health, HealthStore};
+pub use idempotency::{ClaimKey, Claimed, IDEMPOTENCY_KEPT, IdempotencyStore};
+pub use limits::{Charge, Charged, Limit, LimitStore};
 pub use memory::MemoryStore;
+pub use phones::{CodeState, ERASURE_KEPT, Erased, FailureState, PhoneState, PhoneStore};
 pub use redis::{RedisSettings, RedisStore};
 pub use tokens::{Acquired, SealedToken, TokenKey, TokenProblem, TokenStore};
 
 /// Everything a store does, for those who build one of each.
-pub trait Store: CodeStore + TokenStore + EventStore + DeliveryStore + ConsentStore + HealthStore {}
+pub trait Store:
+    CodeStore
+    + PhoneStore
+    + LimitStore
+    + IdempotencyStore
+    + BreakerStore
+    + TokenStore
+    + EventStore
+    + DeliveryStore
+    + ConsentStore
+    + HealthStore
+{
+}
 
-impl<T: CodeStore + TokenStore + EventStore + DeliveryStore + ConsentStore + HealthStore> Store for T {}
+impl<T> Store for T where
+    T: CodeStore
+        + PhoneStore
+        + LimitStore
+        + IdempotencyStore
+        + BreakerStore
+        + TokenStore
+        + EventStore
+        + DeliveryStore
+        + ConsentStore
+        + HealthStore
+{
+}
 
 /// The store did not answer, or not with what it should. Never a verdict.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +106,12 @@ pub enum StoreError {
         confirmed: u32,
         /// Replicas that had to, `min_replicas`.
         wanted: u32,
+    },
+    /// The record changed again and again while it was worked on.
+    #[error("the record kept changing ({action}); try again")]
+    Contended {
+        /// The script or command.
+        action: &'static str,
     },
     /// A record or reply that this version cannot read.
     #[error(

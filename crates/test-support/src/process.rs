@@ -35,6 +35,7 @@ pub fn binary(name: &str) -> PathBuf {
 pub struct ProcessBuilder {
     command: Command,
     name: String,
+    stdin: Stdio,
 }
 
 impl ProcessBuilder {
@@ -66,12 +67,19 @@ impl ProcessBuilder {
         self
     }
 
+    /// Sets what it reads, an open file for example; without this it is nothing.
+    #[must_use]
+    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.stdin = stdin.into();
+        self
+    }
+
     /// Starts it, without waiting for anything.
     ///
     /// # Panics
     /// When it cannot be run.
     pub fn spawn(mut self) -> Process {
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.stdin(self.stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             self.command.spawn().unwrap_or_else(|error| panic!("{} cannot be run: {error}", self.name));
         let stdout = Output::collect(child.stdout.take().expect("stdout is piped"));
@@ -110,7 +118,7 @@ impl Process {
         let mut command = Command::new(&program);
         command.env_clear();
         command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        ProcessBuilder { command, name: program.to_string_lossy().into_owned() }
+        ProcessBuilder { command, name: program.to_string_lossy().into_owned(), stdin: Stdio::null() }
     }
 
     /// The process id.

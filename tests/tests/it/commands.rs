@@ -3,6 +3,7 @@
 mod codes;
 mod configuration;
 mod health;
+mod lint;
 
 use data_encoding::BASE64;
 use serde_json::Value;

@@ -5,7 +5,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::code::Code;
+use crate::{code::Code, sms_text::segments};
 
 /// The text with `code` in it.
 ///
@@ -37,9 +37,25 @@ pub(crate) fn code_text(
     text
 }
 
+/// Messages that [`code_text`] is billed as with any code of `digits` digits (4 to 8): they all count alike.
+pub(crate) fn code_text_parts(
+    digits: usize,
+    company: &str,
+    comment: Option<&str>,
+    web_otp_domain: Option<&str>,
+) -> u32 {
+    segments(&code_text(&placeholder(digits), company, comment, web_otp_domain)).parts
+}
+
+/// Zeros that take the place of a code of `digits` digits.
+pub(crate) fn placeholder(digits: usize) -> Code {
+    Code::from_number(0, digits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sms_text::lint;
 
     #[test]
     fn the_wording_is_the_documented_one() {
@@ -54,5 +70,29 @@ mod tests {
             text(None, Some("app.example.com")),
             "482174 is your MyApp verification code.\n@app.example.com #482174"
         );
+    }
+
+    #[test]
+    fn parts_are_counted_without_the_code() {
+        // 28 characters stand around code and company: 28 + 6 + 126 = 160.
+        for (digits, company, expected) in
+            [(6, 126, 1), (6, 127, 2), (8, 124, 1), (8, 125, 2), (4, 128, 1), (4, 129, 2)]
+        {
+            let company = "x".repeat(company);
+            assert_eq!(code_text_parts(digits, &company, None, None), expected, "{digits} digits");
+        }
+        // The last line has 8 characters more, and the code once more.
+        assert_eq!(code_text_parts(6, &"x".repeat(112), None, Some("a.nz")), 1);
+        assert_eq!(code_text_parts(6, &"x".repeat(113), None, Some("a.nz")), 2);
+        // 70 characters are one message of UCS-2, and 71 are two.
+        assert_eq!(code_text_parts(6, "Tāmaki Makaurau", Some("Valid for 5 minutes."), None), 1);
+        assert_eq!(code_text_parts(6, "Tāmaki Makaurau", Some("Valid for 15 minutes."), None), 2);
+    }
+
+    #[test]
+    fn the_text_has_nothing_for_the_linter() {
+        let code = Code::parse("482174").unwrap();
+        let text = code_text(&code, "MyApp", Some("Valid for 5 minutes."), Some("app.example.com"));
+        assert_eq!(lint(&text).findings, []);
     }
 }

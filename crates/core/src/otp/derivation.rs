@@ -17,7 +17,7 @@ use crate::{
     error::Error,
     phone::PhoneNumber,
     purpose::Purpose,
-    secret::{Keyed, Pepper, PepperTag, first_16},
+    secret::{Fingerprint, Keyed, Pepper, PepperTag, first_16},
     store::{CodeKey, CodeMacs},
 };
 
@@ -46,28 +46,71 @@ pub(super) fn handle_digest(handle: &str) -> [u8; 6] {
     std::array::from_fn(|i| digest[i])
 }
 
-/// A fresh nonce from the operating system; without one, nothing is sent.
-pub(super) fn nonce() -> Result<[u8; 6], Error> {
-    let mut nonce = [0; 6];
-    SysRng.try_fill_bytes(&mut nonce).map_err(|_| Error::Randomness)?;
-    Ok(nonce)
+/// Random bytes in place of a MAC: no code has it.
+pub(super) fn no_mac() -> Result<[u8; 16], Error> {
+    random()
 }
 
-/// One phone and purpose of one tenant.
+/// A fresh nonce from the operating system; without one, nothing is sent.
+pub(super) fn nonce() -> Result<[u8; 6], Error> {
+    random()
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|_| Error::Randomness)?;
+    Ok(bytes)
+}
+
+/// One phone, purpose and session of one tenant.
 pub(super) struct Context<'a> {
     settings: &'a OtpSettings,
     phone: &'a PhoneNumber,
     purpose: &'a Purpose,
+    session: Option<Fingerprint>,
 }
 
+/// Longer session ids are a mistake.
+const MAX_SESSION_BYTES: usize = 512;
+
 impl<'a> Context<'a> {
-    pub(super) fn new(settings: &'a OtpSettings, phone: &'a PhoneNumber, purpose: &'a Purpose) -> Self {
-        Self { settings, phone, purpose }
+    /// # Errors
+    /// [`Error::Session`] for an empty or endless session id.
+    pub(super) fn new(
+        settings: &'a OtpSettings,
+        phone: &'a PhoneNumber,
+        purpose: &'a Purpose,
+        session: Option<&str>,
+    ) -> Result<Self, Error> {
+        if let Some(bytes) = session.map(str::len)
+            && !(1..=MAX_SESSION_BYTES).contains(&bytes)
+        {
+            return Err(Error::Session { bytes });
+        }
+        let name = |session| settings.fingerprint_key.name("session", &[&settings.tenant, session]);
+        Ok(Self { settings, phone, purpose, session: session.map(name) })
     }
 
     pub(super) fn key(&self) -> CodeKey {
-        let phone = self.settings.fingerprint_key.phone(&self.settings.tenant, self.phone.e164());
-        CodeKey { phone, purpose: self.purpose.clone() }
+        CodeKey { phone: self.phone(), purpose: self.purpose.clone(), session: self.session.clone() }
+    }
+
+    /// What stands in keys instead of the number.
+    pub(super) fn phone(&self) -> Fingerprint {
+        self.settings.fingerprint_key.phone(&self.settings.tenant, self.phone.e164())
+    }
+
+    /// The keyed name of something of this tenant.
+    pub(super) fn name(&self, label: &str, value: &str) -> Fingerprint {
+        self.settings.fingerprint_key.name(label, &[&self.settings.tenant, value])
+    }
+
+    /// A keyed digest of this context and more, to tell two requests apart.
+    pub(super) fn digest(&self, label: &str, more: &[&[u8]]) -> [u8; 16] {
+        let session = self.session.as_ref().map_or("", Fingerprint::as_str);
+        let context =
+            [&self.settings.tenant, self.purpose.as_str(), self.phone.e164(), session].map(str::as_bytes);
+        self.settings.fingerprint_key.digest(label, &[&context, more].concat())
     }
 
     pub(super) fn mac(&self, pepper: &Pepper, code: &Code) -> [u8; 16] {
@@ -106,12 +149,13 @@ impl<'a> Context<'a> {
         Some(self.handle(self.settings.peppers.by_tag(pepper)?, nonce))
     }
 
-    fn keyed(&self, key: &Keyed, label: &[u8], input: &[u8]) -> [u8; 32] {
+    pub(super) fn keyed(&self, key: &Keyed, label: &[u8], input: &[u8]) -> [u8; 32] {
         key.mac(&[
             label,
             self.settings.tenant.as_bytes(),
             self.purpose.as_str().as_bytes(),
             self.phone.e164().as_bytes(),
+            self.session.as_ref().map_or("", Fingerprint::as_str).as_bytes(),
             input,
         ])
     }
@@ -131,14 +175,10 @@ mod tests {
     };
 
     fn settings(tenant: &str, policy: Policy) -> OtpSettings {
-        OtpSettings {
-            tenant: tenant.into(),
-            policy,
-            countries: Countries::new(["NZ"], Some("NZ")).unwrap(),
-            web_otp_domains: vec![],
-            fingerprint_key: FingerprintKey::new(&[1; 32]).unwrap(),
-            peppers: Peppers::new(vec![Pepper::new("a", &[2; 32]).unwrap()]).unwrap(),
-        }
+        let countries = Countries::new(["NZ"], Some("NZ")).unwrap();
+        let peppers = Peppers::new(vec![Pepper::new("a", &[2; 32]).unwrap()]).unwrap();
+        let settings = OtpSettings::new(tenant, countries, FingerprintKey::new(&[1; 32]).unwrap(), peppers);
+        OtpSettings { policy, ..settings }
     }
 
     #[test]
@@ -146,7 +186,7 @@ mod tests {
         let settings = settings("t", Policy::default().legacy_short_codes(4).unwrap());
         let phone = PhoneNumber::parse("0211234567", &settings.countries).unwrap();
         let purpose = Purpose::new("login").unwrap();
-        let context = Context::new(&settings, &phone, &purpose);
+        let context = Context::new(&settings, &phone, &purpose, None).unwrap();
         let draws = 200_000u32;
         let mut seen = vec![0u32; 10_000];
         for n in 0..draws {
@@ -163,21 +203,26 @@ mod tests {
     }
 
     #[test]
-    fn a_mac_belongs_to_one_tenant_purpose_and_phone() {
+    fn a_mac_belongs_to_one_tenant_purpose_phone_and_session() {
         let (one, other) = (settings("one", Policy::default()), settings("other", Policy::default()));
         let phone = |n: &str| PhoneNumber::parse(n, &one.countries).unwrap();
         let (login, pay) = (Purpose::new("login").unwrap(), Purpose::new("pay").unwrap());
         let (a, b) = (phone("0211234567"), phone("0211234568"));
         let code = Code::parse("482174").unwrap();
         let macs: std::collections::HashSet<_> = [
-            Context::new(&one, &a, &login),
-            Context::new(&one, &a, &pay),
-            Context::new(&one, &b, &login),
-            Context::new(&other, &a, &login),
+            (&one, &a, &login, None),
+            (&one, &a, &pay, None),
+            (&one, &b, &login, None),
+            (&one, &a, &login, Some("s1")),
+            (&one, &a, &login, Some("s2")),
+            (&other, &a, &login, None),
         ]
         .iter()
-        .map(|context| context.mac(one.peppers.current(), &code))
+        .map(|(settings, phone, purpose, session)| {
+            let context = Context::new(settings, phone, purpose, *session).unwrap();
+            context.mac(one.peppers.current(), &code)
+        })
         .collect();
-        assert_eq!(macs.len(), 4);
+        assert_eq!(macs.len(), 6);
     }
 }

@@ -7,6 +7,10 @@
 //!                        │ └─ check (wrong): one guess less; at 0 exhausted until it expires
 //!                        └─── settle(not sent): gone again, if that send made the code
 //! ```
+//! Beside the code stand the failures of the phone for that purpose: wrong guesses in a row, over all codes and
+//! sessions. They are counted with the guess, make a session wait and lock the phone at their ceiling, and
+//! only a right code (or an operator) clears them.
+//!
 //! A code can be checked while its send is still open: the text may arrive before the gateway's answer
 //! does. Settling never changes a used or exhausted record. A send that follows while another is open
 //! leaves that one's outcome unknown, which is the same as sent. A code that the gateway makes is
@@ -17,9 +21,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rand::RngExt;
 
-use super::StoreError;
+use super::{MessageKey, StoreError};
 use crate::{
-    policy::SendLimits,
+    policy::{FailureLimits, SendLimits},
     purpose::Purpose,
     secret::{Fingerprint, PepperTag},
 };
@@ -36,14 +40,27 @@ impl RequestId {
     }
 }
 
-/// Names a code record: one per tenant and phone (both in the fingerprint) and purpose.
+/// Names a code record: one per tenant and phone (both in the fingerprint), purpose and session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CodeKey {
     /// Keyed fingerprint of tenant and phone.
     pub phone: Fingerprint,
     /// What the code is for.
     pub purpose: Purpose,
+    /// Keyed digest of the application's session; without sessions there is one record.
+    pub session: Option<Fingerprint>,
 }
+
+impl CodeKey {
+    /// Six bytes that tell the sessions of a phone apart in its failures; zeros without sessions.
+    pub(crate) fn session_tag(&self) -> [u8; 6] {
+        self.session.as_ref().map_or([0; 6], Fingerprint::tag)
+    }
+}
+
+/// Live codes that one phone may have for one purpose, in different sessions. A further one is refused until
+/// the first expires; none is ever evicted.
+pub const LIVE_SESSIONS: usize = 3;
 
 /// Where a code comes from: decides how it can be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +71,8 @@ pub enum CodeOrigin {
     Given,
     /// Made by the gateway: known after the send, can never be sent again.
     Gateway,
+    /// Of a suppressed send: no text went out, and the MAC is of no code, so nothing ever verifies.
+    Suppressed,
 }
 
 /// A code that is about to be sent. The code itself is not in it.
@@ -86,6 +105,10 @@ pub struct Reserve<'a> {
     pub send: RequestId,
     /// Cool-down and windows of the phone.
     pub limits: &'a SendLimits,
+    /// For the lock of a phone that has failed too often: nothing is sent that could not be checked.
+    pub failures: &'a FailureLimits,
+    /// Name of the send's idempotency record and how long it is kept, for the phone's index.
+    pub idempotency: Option<(&'a Fingerprint, Duration)>,
     /// How long a new code lives.
     pub lifetime: Duration,
     /// How many guesses a new code allows.
@@ -98,6 +121,14 @@ pub struct Reserve<'a> {
     pub macs: CodeMacs,
 }
 
+impl Reserve<'_> {
+    /// How long the phone's sends are remembered: as long as a limit looks back, and as long as one of the keys
+    /// that their record names may live.
+    pub(crate) fn remembered(&self) -> Duration {
+        self.limits.memory().max(self.lifetime).max(super::IDEMPOTENCY_KEPT)
+    }
+}
+
 /// The store's answer to [`Reserve`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reserved {
@@ -105,11 +136,25 @@ pub enum Reserved {
     Granted(Granted),
     /// A limit of the phone denies it; no counter was changed.
     Denied {
-        /// Time until the next send is possible, in milliseconds precision.
-        retry_after: Duration,
-        /// True when the cool-down denied it, false for a window.
-        cool_down: bool,
+        /// Which limit.
+        by: Denial,
+        /// Time until the next send is possible, in milliseconds precision; none when only an operator can
+        /// make it possible.
+        retry_after: Option<Duration>,
     },
+}
+
+/// The limit of a phone that denies a send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The cool-down ladder.
+    CoolDown,
+    /// A send window.
+    Window,
+    /// The phone is locked for this purpose.
+    Locked,
+    /// As many sessions as may have live codes at once.
+    Sessions,
 }
 
 /// A send that may go out.
@@ -123,6 +168,8 @@ pub struct Granted {
     pub next_send_in: Duration,
     /// Sends left in the tightest window, after this one.
     pub sends_left: u32,
+    /// Whether this send had been reserved before: a repeat after a lost reply or a dead process.
+    pub repeated: bool,
 }
 
 /// What became of a send.
@@ -130,10 +177,8 @@ pub struct Granted {
 pub enum Settlement<'a> {
     /// The gateway took it.
     Sent {
-        /// The gateway's name.
-        gateway: &'a str,
-        /// The gateway's message id, at most 128 bytes.
-        message_id: &'a str,
+        /// The message; none for a suppressed send or a fixed code, for which no gateway was called.
+        message: Option<&'a MessageKey>,
         /// MAC of a code that the gateway made.
         made: Option<[u8; 16]>,
     },
@@ -167,8 +212,12 @@ pub struct Check<'a> {
     pub macs: CodeMacs,
     /// For the wait of an exhausted code.
     pub limits: &'a SendLimits,
+    /// What failures in a row lead to.
+    pub failures: &'a FailureLimits,
     /// How long a used code is remembered, to answer a second use of the same code.
     pub remember_used: Duration,
+    /// How long the receipt of a right code can be redeemed. Its id is [`Check::request`].
+    pub receipt_lifetime: Duration,
 }
 
 /// The store's answer to [`Check`].
@@ -186,10 +235,39 @@ pub enum Checked {
         /// Time until the next send is possible.
         retry_after: Duration,
     },
+    /// The session waits, or the phone is locked; nothing was compared or counted.
+    Throttled {
+        /// Time until the next check is possible; none when only an operator can make it possible.
+        retry_after: Option<Duration>,
+    },
     /// The right code, again.
     AlreadyUsed,
     /// No such code: expired, never sent, or not for this handle.
     Absent,
+}
+
+/// Redeems the receipt of a right code.
+#[derive(Clone, Debug)]
+pub struct Redeem<'a> {
+    /// The phone that the receipt is for.
+    pub phone: &'a Fingerprint,
+    /// The receipt's id: the request of the check that found the code right.
+    pub receipt: RequestId,
+    /// Names this redemption; a repeat gets the same answer.
+    pub request: RequestId,
+}
+
+/// What became of the text of a send, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendState {
+    /// The gateway has not answered yet, or the host that asked it has died.
+    Open,
+    /// The gateway took it.
+    Sent,
+    /// It certainly did not go out.
+    NotSent,
+    /// Nobody knows.
+    Unknown,
 }
 
 /// One-time codes and the send limits of a phone.
@@ -213,4 +291,17 @@ pub trait CodeStore: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the store does not answer: never a verdict.
     async fn check(&self, request: &Check<'_>) -> Result<Checked, StoreError>;
+
+    /// Redeems a receipt, once; returns whether it could be.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn redeem(&self, request: &Redeem<'_>) -> Result<bool, StoreError>;
+
+    /// What became of the phone's last send, when it is the one of this handle.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn send_state(&self, phone: &Fingerprint, handle: [u8; 6])
+    -> Result<Option<SendState>, StoreError>;
 }

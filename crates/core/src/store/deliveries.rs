@@ -52,6 +52,8 @@ pub struct DeliveryCounts {
     pub delivered: u64,
     /// Sum of the times from send to delivered report, in milliseconds by the store's clock.
     pub delivery_ms: u64,
+    /// Codes that were verified.
+    pub verified: u64,
 }
 
 /// Delivery status as a merge that only moves forward: any order and any repetition end the same.
@@ -73,6 +75,12 @@ pub trait DeliveryStore: Send + Sync {
         status: DeliveryStatus,
         day: Date,
     ) -> Result<Recorded, StoreError>;
+
+    /// Counts a verified code of a number with this prefix. `day` picks the counters.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer; it may have been counted.
+    async fn record_verified(&self, prefix: &str, day: Date) -> Result<(), StoreError>;
 
     /// Reads a record.
     ///

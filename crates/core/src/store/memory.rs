@@ -3,13 +3,17 @@
 //! It keeps the same promises as the Redis store within its process and passes the same conformance
 //! suite; its code, without keys and packing, is the plainest statement of what the scripts do.
 
+mod breakers;
 mod codes;
 mod consents;
 mod deliveries;
 mod events;
 mod expiring;
+mod failures;
 mod health;
-mod send_times;
+mod idempotency;
+mod limits;
+mod phones;
 mod tokens;
 
 use std::{
@@ -22,6 +26,8 @@ use jiff::Timestamp;
 use tokio::{sync::Notify, time::Instant};
 
 use self::expiring::Expiring;
+use super::send_times::ms;
+use crate::secret::Fingerprint;
 
 /// A clock: milliseconds since the Unix epoch, never going back.
 type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -38,7 +44,15 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct State {
     codes: Expiring<super::CodeKey, codes::Record>,
-    sends: Expiring<crate::secret::Fingerprint, send_times::Sends>,
+    sends: Expiring<Fingerprint, super::send_times::Sends>,
+    /// By phone and purpose.
+    failures: HashMap<Fingerprint, HashMap<String, failures::PhoneFailures>>,
+    receipts: Expiring<Fingerprint, Vec<codes::Receipt>>,
+    messages: Expiring<Fingerprint, Vec<(u64, super::MessageKey)>>,
+    erasures: Expiring<Fingerprint, u64>,
+    limits: Expiring<Fingerprint, limits::Account>,
+    idempotency: Expiring<String, idempotency::Record>,
+    breakers: HashMap<Fingerprint, breakers::Breaker>,
     tokens: HashMap<super::TokenKey, tokens::Account>,
     events: events::Queues,
     deliveries: Expiring<super::MessageKey, deliveries::Record>,
@@ -77,8 +91,4 @@ impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MemoryStore")
     }
-}
-
-fn ms(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,6 +6,7 @@
 //! shared one would stall everybody behind it. The ports do not know which topology they talk to: that is
 //! `connection`, `route` and `cluster`.
 
+mod breakers;
 mod cluster;
 mod codes;
 mod connection;
@@ -15,8 +16,12 @@ mod driver;
 mod durable;
 mod events;
 mod health;
+mod idempotency;
 mod keys;
+mod limits;
 mod node;
+mod packed;
+mod phones;
 mod reader;
 mod reply;
 mod route;

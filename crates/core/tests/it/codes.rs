@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use test_support::eventually_true;
-use textproof::store::{Checked, CodeOrigin, NewCode, RequestId, Reserved, Settlement, Store};
+use textproof::store::{Checked, CodeOrigin, Denial, NewCode, RequestId, Reserved, Settlement, Store};
 
-use crate::fixture::{Phone, TAG, key, limits, mac, millis, sent};
+use crate::fixture::{Phone, TAG, key, limits, mac, message, millis, sent};
 
 crate::on_every_store!(
     a_right_code_verifies_once_and_only_once,
@@ -160,7 +160,9 @@ async fn the_cool_down_denies_and_changes_nothing(store: Arc<dyn Store>) {
     assert!(first.next_send_in > millis(29_000) && first.next_send_in <= millis(30_000));
     for _ in 0..10 {
         let denied = phone.reserve_as(RequestId::random(), Phone::fresh(1)).await;
-        let Reserved::Denied { retry_after, cool_down: true } = denied else { panic!("{denied:?}") };
+        let Reserved::Denied { retry_after: Some(retry_after), by: Denial::CoolDown } = denied else {
+            panic!("{denied:?}")
+        };
         assert!(retry_after <= first.next_send_in);
     }
     assert_eq!(phone.check(482_174).await, Checked::Right, "the code in hand is untouched");
@@ -174,7 +176,7 @@ async fn success_resets_the_ladder(store: Arc<dyn Store>) {
     })
     .await;
     let denied = phone.reserve_as(RequestId::random(), Phone::fresh(1)).await;
-    assert!(matches!(denied, Reserved::Denied { cool_down: true, .. }), "{denied:?}");
+    assert!(matches!(denied, Reserved::Denied { by: Denial::CoolDown, .. }), "{denied:?}");
     assert_eq!(phone.check(1).await, Checked::Right);
     eventually_true(Duration::from_secs(5), "the ladder is back at its first step", async || {
         matches!(phone.reserve_as(RequestId::random(), Phone::fresh(1)).await, Reserved::Granted(_))
@@ -187,14 +189,16 @@ async fn windows_are_exact(store: Arc<dyn Store>) {
     assert_eq!(phone.send(1).await.sends_left, 1);
     assert_eq!(phone.send(1).await.sends_left, 0);
     let denied = phone.reserve_as(RequestId::random(), Phone::fresh(1)).await;
-    let Reserved::Denied { retry_after, cool_down: false } = denied else { panic!("{denied:?}") };
+    let Reserved::Denied { retry_after: Some(retry_after), by: Denial::Window } = denied else {
+        panic!("{denied:?}")
+    };
     assert!(retry_after <= millis(400), "{retry_after:?}");
     eventually_true(Duration::from_secs(5), "the short window opens", async || {
         matches!(phone.reserve_as(RequestId::random(), Phone::fresh(1)).await, Reserved::Granted(_))
     })
     .await;
     let denied = phone.reserve_as(RequestId::random(), Phone::fresh(1)).await;
-    let Reserved::Denied { retry_after, .. } = denied else { panic!("{denied:?}") };
+    let Reserved::Denied { retry_after: Some(retry_after), .. } = denied else { panic!("{denied:?}") };
     assert!(retry_after > millis(30_000), "the long window is full: {retry_after:?}");
 }
 
@@ -236,7 +240,7 @@ async fn settling_acts_once(store: Arc<dyn Store>) {
     assert!(phone.settle(send, Settlement::Unknown).await);
     assert!(!phone.settle(send, Settlement::NotSent).await);
     assert_eq!(phone.check(482_174).await, Checked::Right, "an unknown outcome keeps the code");
-    assert!(!phone.settle(RequestId::random(), sent("MSG9")).await);
+    assert!(!phone.settle(RequestId::random(), sent(&message("MSG9"))).await);
 }
 
 async fn a_repeated_reservation_gets_the_same_answer(store: Arc<dyn Store>) {
@@ -255,7 +259,7 @@ async fn a_code_can_be_checked_before_its_send_is_settled(store: Arc<dyn Store>)
     let phone = Phone::new(&store);
     let (send, _) = phone.open(482_174).await;
     assert_eq!(phone.check(482_174).await, Checked::Right);
-    assert!(phone.settle(send, sent("MSG1")).await);
+    assert!(phone.settle(send, sent(&message("MSG1"))).await);
     assert_eq!(phone.check(482_174).await, Checked::AlreadyUsed);
 }
 
@@ -265,7 +269,7 @@ async fn a_gateway_code_is_absent_until_the_gateway_has_told_it(store: Arc<dyn S
     let send = RequestId::random();
     phone.reserve_as(send, awaiting()).await;
     assert_eq!(phone.check(482_174).await, Checked::Absent);
-    let made = Settlement::Sent { gateway: "connexus", message_id: "MSG1", made: Some(mac(482_174)) };
+    let made = Settlement::Sent { message: Some(&message("MSG1")), made: Some(mac(482_174)) };
     assert!(phone.settle(send, made).await);
     assert_eq!(phone.check(111_111).await, Checked::Wrong { left: 4 });
     assert_eq!(phone.check(482_174).await, Checked::Right);

@@ -45,7 +45,8 @@ async fn a_reservation_whose_reply_is_lost_is_one_send() {
     let answer = phone.reserve_as(send, Phone::fresh(482_174)).await;
     assert!(matches!(&answer, Reserved::Granted(granted) if granted.sends_left == 98), "{answer:?}");
     proxy.cut_reply_after(digest("settle_send"), 1);
-    assert!(!phone.settle(send, Settlement::Unknown).await, "the repeat found it settled");
+    assert!(phone.settle(send, Settlement::Unknown).await, "the repeat is told that it is settled");
+    assert!(!phone.settle(send, Settlement::NotSent).await, "settled once and not again");
     assert_eq!(phone.check(482_174).await, Checked::Right);
 }
 
@@ -61,7 +62,9 @@ async fn a_redis_that_is_gone_is_an_error_and_its_return_is_noticed() {
         handle: None,
         macs: textproof::store::CodeMacs(vec![]),
         limits: &phone.limits,
+        failures: &phone.failures,
         remember_used: Duration::from_secs(60),
+        receipt_lifetime: Duration::from_secs(60),
     };
     let answer = phone.store.check(&check).await;
     assert!(matches!(answer, Err(StoreError::Unavailable { action: "check", .. })), "{answer:?}");

@@ -12,11 +12,12 @@ use std::{
 use test_support::{TestCluster, TestRedis};
 use textproof::{
     Purpose,
-    policy::{SendLimits, Window},
+    policy::{FailureLimits, SendLimits, Window},
     secret::{Fingerprint, PepperTag},
     store::{
-        Check, Checked, CodeKey, CodeMacs, CodeOrigin, Granted, MemoryStore, NewCode, RedisSettings,
-        RedisStore, RequestId, Reserve, Reserved, Settle, Settlement, Store, redis::KeyPrefix,
+        Check, Checked, CodeKey, CodeMacs, CodeOrigin, Granted, MemoryStore, MessageKey, NewCode,
+        RedisSettings, RedisStore, RequestId, Reserve, Reserved, Settle, Settlement, Store, StoreError,
+        redis::KeyPrefix,
     },
 };
 
@@ -96,6 +97,7 @@ pub(crate) struct Phone {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) key: CodeKey,
     pub(crate) limits: SendLimits,
+    pub(crate) failures: FailureLimits,
     pub(crate) lifetime: Duration,
     pub(crate) guesses: u8,
     pub(crate) resend_min_left: Duration,
@@ -113,6 +115,7 @@ pub(crate) fn key(phone: u8, purpose: &str) -> CodeKey {
     CodeKey {
         phone: Fingerprint::from_bytes([phone; 16]),
         purpose: Purpose::new(purpose).expect("a purpose"),
+        session: None,
     }
 }
 
@@ -122,6 +125,7 @@ impl Phone {
             store: Arc::clone(store),
             key: key(1, "login"),
             limits: loose(),
+            failures: FailureLimits::default(),
             lifetime: Duration::from_secs(300),
             guesses: 5,
             resend_min_left: Duration::from_secs(120),
@@ -140,6 +144,11 @@ impl Phone {
     }
 
     pub(crate) async fn reserve_as(&self, send: RequestId, fresh: NewCode) -> Reserved {
+        self.try_reserve(send, fresh).await.expect("the store answers")
+    }
+
+    /// As [`Phone::reserve_as`], where a fault is allowed.
+    pub(crate) async fn try_reserve(&self, send: RequestId, fresh: NewCode) -> Result<Reserved, StoreError> {
         let macs = match fresh.origin {
             CodeOrigin::Gateway => CodeMacs::default(),
             _ => CodeMacs(vec![(fresh.pepper, fresh.mac)]),
@@ -148,13 +157,15 @@ impl Phone {
             key: &self.key,
             send,
             limits: &self.limits,
+            failures: &self.failures,
+            idempotency: None,
             lifetime: self.lifetime,
             guesses: self.guesses,
             fresh,
             resend_min_left: self.resend_min_left,
             macs,
         };
-        self.store.reserve(&request).await.expect("the store answers")
+        self.store.reserve(&request).await
     }
 
     /// Reserves a fresh derived code and returns the send's id.
@@ -174,7 +185,7 @@ impl Phone {
     /// Reserves and settles as sent.
     pub(crate) async fn send(&self, code: u32) -> Granted {
         let (send, granted) = self.open(code).await;
-        assert!(self.settle(send, sent("MSG1")).await);
+        assert!(self.settle(send, sent(&message("MSG1"))).await);
         granted
     }
 
@@ -183,18 +194,34 @@ impl Phone {
     }
 
     pub(crate) async fn check_as(&self, request: RequestId, code: u32, handle: Option<[u8; 6]>) -> Checked {
+        self.try_check(request, code, handle).await.expect("the store answers")
+    }
+
+    /// As [`Phone::check_as`], where a fault is allowed.
+    pub(crate) async fn try_check(
+        &self,
+        request: RequestId,
+        code: u32,
+        handle: Option<[u8; 6]>,
+    ) -> Result<Checked, StoreError> {
         let check = Check {
             key: &self.key,
             request,
             handle,
             macs: CodeMacs(vec![(TAG, mac(code))]),
             limits: &self.limits,
+            failures: &self.failures,
             remember_used: Duration::from_secs(60),
+            receipt_lifetime: Duration::from_secs(60),
         };
-        self.store.check(&check).await.expect("the store answers")
+        self.store.check(&check).await
     }
 }
 
-pub(crate) fn sent(message_id: &str) -> Settlement<'_> {
-    Settlement::Sent { gateway: "connexus", message_id, made: None }
+pub(crate) fn message(id: &str) -> MessageKey {
+    MessageKey { gateway: "connexus".into(), message_id: id.into() }
+}
+
+pub(crate) fn sent(message: &MessageKey) -> Settlement<'_> {
+    Settlement::Sent { message: Some(message), made: None }
 }

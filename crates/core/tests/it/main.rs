@@ -7,6 +7,7 @@ mod deliveries;
 mod events;
 mod faults;
 mod fixture;
+mod host;
 mod otp;
 mod replicas;
 mod schema;

@@ -2,27 +2,23 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use proptest::prelude::*;
 use test_support::{eventually, eventually_true};
 use textproof::{
-    Code, CodeSource, Countries, Error, Otp, OtpSettings, PhoneNumber, Policy, Purpose, SendOptions,
-    SendOutcome, Verdict, VerifyOptions,
-    gateway::{Accepted, CodeAccepted, CodeMessage, Gateway, GatewayError, TextMessage},
-    otp::{Challenge, DeliveryState, RefusalReason},
-    secret::{FingerprintKey, Pepper, Peppers},
+    Code, CodeSource, Error, Policy, SendOptions, SendOutcome, Verdict, VerifyOptions,
+    gateway::GatewayError,
+    otp::{DeliveryState, RefusalReason},
     store::{MemoryStore, MessageKey, Store},
 };
-use tokio::sync::Semaphore;
 
-use crate::fixture::{limits, loose};
+use crate::{
+    fixture::{limits, loose},
+    host::{Host, Mood, wrong},
+};
 
 crate::on_every_store!(
     any_host_verifies_what_another_sent,
@@ -38,143 +34,6 @@ crate::on_every_store!(
     rotation_keeps_codes_valid,
     a_send_goes_on_when_its_caller_has_gone,
 );
-
-/// What the gateway shall do next.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Mood {
-    Accept,
-    /// Accepts, when the gate opens.
-    Wait,
-    LoseAnswer,
-    RefuseFunds,
-    FailToConnect,
-}
-
-#[derive(Debug)]
-struct FakeGateway {
-    mood: Mutex<Mood>,
-    codes: Mutex<Vec<String>>,
-    gate: Semaphore,
-    waiting: AtomicBool,
-}
-
-impl FakeGateway {
-    fn texts(&self) -> Vec<String> {
-        self.codes.lock().unwrap().clone()
-    }
-
-    fn set(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
-    }
-}
-
-#[async_trait]
-impl Gateway for FakeGateway {
-    fn name(&self) -> &'static str {
-        "connexus"
-    }
-
-    fn makes_codes(&self) -> bool {
-        true
-    }
-
-    async fn send_code(&self, message: &CodeMessage<'_>) -> Result<CodeAccepted, GatewayError> {
-        let gateway = self.name();
-        let mood = *self.mood.lock().unwrap();
-        match mood {
-            Mood::RefuseFunds => return Err(GatewayError::InsufficientFunds { gateway }),
-            Mood::FailToConnect => return Err(GatewayError::Unauthorized { gateway }),
-            Mood::Wait => {
-                self.waiting.store(true, Ordering::SeqCst);
-                self.gate.acquire().await.expect("the gate is there").forget();
-            }
-            Mood::Accept | Mood::LoseAnswer => {}
-        }
-        let code = message.code.map_or("654321", Code::expose).to_owned();
-        let mut codes = self.codes.lock().unwrap();
-        codes.push(code.clone());
-        if mood == Mood::LoseAnswer {
-            return Err(GatewayError::Lost { gateway, status: None, what: "the connection was cut" });
-        }
-        let made = message.code.is_none().then(|| Code::parse(&code).expect("a code"));
-        let accepted = Accepted { message_id: format!("MSG{}", codes.len()), parts: Some(1) };
-        Ok(CodeAccepted { accepted, code: made })
-    }
-
-    async fn send_text(&self, _: &TextMessage<'_>) -> Result<Accepted, GatewayError> {
-        Err(GatewayError::InvalidNumber { gateway: self.name() })
-    }
-
-    async fn check(&self) -> Result<(), GatewayError> {
-        Ok(())
-    }
-}
-
-struct Host {
-    otp: Otp,
-    gateway: Arc<FakeGateway>,
-    phone: PhoneNumber,
-    login: Purpose,
-}
-
-impl Host {
-    fn new(store: &Arc<dyn Store>) -> Self {
-        Self::with(store, Policy::default().with_send_limits(loose()), &[("a", 2)])
-    }
-
-    fn with(store: &Arc<dyn Store>, policy: Policy, peppers: &[(&str, u8)]) -> Self {
-        let gateway = Arc::new(FakeGateway {
-            mood: Mutex::new(Mood::Accept),
-            codes: Mutex::default(),
-            gate: Semaphore::new(0),
-            waiting: AtomicBool::default(),
-        });
-        let peppers = peppers.iter().map(|(id, byte)| Pepper::new(*id, &[*byte; 32]).expect("32 bytes"));
-        let settings = OtpSettings {
-            tenant: "default".into(),
-            policy,
-            countries: Countries::new(["NZ"], Some("NZ")).expect("a country"),
-            web_otp_domains: vec!["app.example.com".into()],
-            fingerprint_key: FingerprintKey::new(&[1; 32]).expect("32 bytes"),
-            peppers: Peppers::new(peppers.collect()).expect("peppers"),
-        };
-        let otp = Otp::new(settings, Arc::clone(store), Arc::clone(&gateway) as Arc<dyn Gateway>);
-        let phone = otp.phone("021 123 4567").expect("a phone");
-        Self { otp, gateway, phone, login: Purpose::new("login").expect("a purpose") }
-    }
-
-    async fn try_send(&self, code: CodeSource<'_>) -> Result<SendOutcome, Error> {
-        let options = SendOptions { code, ..SendOptions::default() };
-        self.otp.send(&self.phone, &self.login, "MyApp", options).await
-    }
-
-    async fn send_as(&self, code: CodeSource<'_>) -> Challenge {
-        match self.try_send(code).await.expect("the store and the gateway answer") {
-            SendOutcome::Sent(challenge) => challenge,
-            SendOutcome::Refused { reason, .. } => panic!("refused: {reason}"),
-        }
-    }
-
-    async fn send(&self) -> Challenge {
-        self.send_as(CodeSource::Ours).await
-    }
-
-    async fn verify(&self, code: &str) -> Verdict {
-        self.verify_with(code, VerifyOptions::default()).await
-    }
-
-    async fn verify_with(&self, code: &str, options: VerifyOptions<'_>) -> Verdict {
-        self.otp.verify(&self.phone, &self.login, code, options).await.expect("the store answers")
-    }
-
-    fn last_code(&self) -> String {
-        self.gateway.texts().pop().expect("a text went out")
-    }
-}
-
-fn wrong(code: &str) -> &'static str {
-    if code == "000000" { "111111" } else { "000000" }
-}
 
 async fn any_host_verifies_what_another_sent(store: Arc<dyn Store>) {
     let (one, other) = (Host::new(&store), Host::new(&store));
@@ -234,13 +93,13 @@ async fn a_lost_answer_is_one_text_and_a_valid_code(store: Arc<dyn Store>) {
 async fn a_refusal_is_given_back(store: Arc<dyn Store>) {
     let once = limits(&[30_000], 60_000, &[(1, 60_000)]);
     let host = Host::with(&store, Policy::default().with_send_limits(once), &[("a", 2)]);
-    host.gateway.set(Mood::RefuseFunds);
+    host.both(Mood::RefuseFunds);
     let refused = host.try_send(CodeSource::Ours).await.expect("an outcome");
     let SendOutcome::Refused { reason: RefusalReason::Gateway(words), retry_after: None } = refused else {
         panic!("{refused:?}")
     };
     assert!(words.contains("insufficient funds"), "{words}");
-    host.gateway.set(Mood::Accept);
+    host.both(Mood::Accept);
     host.send().await;
     let refused = host.try_send(CodeSource::Ours).await.expect("an outcome");
     assert!(matches!(refused, SendOutcome::Refused { retry_after: Some(_), .. }), "{refused:?}");
@@ -249,17 +108,17 @@ async fn a_refusal_is_given_back(store: Arc<dyn Store>) {
 async fn a_fault_is_given_back(store: Arc<dyn Store>) {
     let once = limits(&[30_000], 60_000, &[(1, 60_000)]);
     let host = Host::with(&store, Policy::default().with_send_limits(once), &[("a", 2)]);
-    host.gateway.set(Mood::FailToConnect);
+    host.both(Mood::RefuseCredentials);
     let fault = host.try_send(CodeSource::Ours).await;
     assert!(matches!(fault, Err(Error::Gateway(GatewayError::Unauthorized { .. }))), "{fault:?}");
-    host.gateway.set(Mood::Accept);
+    host.both(Mood::Accept);
     host.send().await;
 }
 
 async fn bad_text_counts_nothing(store: Arc<dyn Store>) {
     let once = limits(&[30_000], 60_000, &[(1, 60_000)]);
     let host = Host::with(&store, Policy::default().with_send_limits(once), &[("a", 2)]);
-    let options = SendOptions { web_otp_domain: Some("evil.example"), ..SendOptions::default() };
+    let options = SendOptions { web_otp_domain: Some("evil.example"), ..Host::options() };
     let fault = host.otp.send(&host.phone, &host.login, "MyApp", options).await;
     assert!(matches!(fault, Err(Error::Text(_))), "{fault:?}");
     host.send().await;
@@ -272,16 +131,18 @@ async fn a_required_handle_is_required(store: Arc<dyn Store>) {
     let code = host.last_code();
     for _ in 0..10 {
         assert_eq!(host.verify(&code).await, Verdict::Expired);
-        let strangers = VerifyOptions { handle: Some("AAAAAAAAAAAAAAAAAAAAAA"), ..VerifyOptions::default() };
+        let strangers = VerifyOptions { handle: Some("AAAAAAAAAAAAAAAAAAAAAA"), ..Host::check() };
         assert_eq!(host.verify_with(&code, strangers).await, Verdict::Expired);
     }
-    let own = VerifyOptions { handle: Some(handle.as_str()), ..VerifyOptions::default() };
+    let own = VerifyOptions { handle: Some(handle.as_str()), ..Host::check() };
     assert!(host.verify_with(&code, own).await.is_verified());
 }
 
 async fn a_sent_message_is_known_to_delivery_reports(store: Arc<dyn Store>) {
     let host = Host::new(&store);
-    let DeliveryState::Accepted { message_id } = host.send().await.delivery else { panic!("not accepted") };
+    let DeliveryState::Accepted { message_id: Some(message_id) } = host.send().await.delivery else {
+        panic!("not accepted")
+    };
     let key = MessageKey { gateway: "connexus".into(), message_id };
     let record = store.delivery(&key).await.expect("the store answers").expect("a record");
     assert!(record.sent && record.status.is_none());

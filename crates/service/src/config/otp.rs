@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use textproof::secret::{FingerprintKey, Peppers};
+use textproof::sms_text::is_bare_host;
 use textproof::{Countries, Policy};
 
 use super::gateways::GatewayName;
@@ -47,7 +48,7 @@ impl Config {
         }
         let countries = self.countries()?;
         let policy = self.policy()?;
-        if let Some(domain) = otp.web_otp_domains.iter().find(|domain| !is_host(domain)) {
+        if let Some(domain) = otp.web_otp_domains.iter().find(|domain| !is_bare_host(domain)) {
             let problem = format!("{domain:?} must be a bare host such as \"app.example.com\"");
             return Err(self.invalid("otp", "web_otp_domains", problem));
         }
@@ -118,16 +119,4 @@ impl Config {
             .with_guesses(guesses)
             .map_err(|error| self.invalid("otp", "max_attempts", error.to_string()))
     }
-}
-
-/// A host name as in RFC 1123, lower case: no scheme, port, path or blank.
-fn is_host(text: &str) -> bool {
-    let label = |label: &str| {
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        (1..=63).contains(&label.len())
-            && label.bytes().all(allowed)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(label)
 }

@@ -49,6 +49,14 @@ impl DeliveryStore for MemoryStore {
         }))
     }
 
+    async fn record_verified(&self, _prefix: &str, day: Date) -> Result<(), StoreError> {
+        let (mut state, now) = self.step();
+        let mut counts = state.counts.get(&day, now).copied().unwrap_or_default();
+        counts.verified += 1;
+        state.counts.put(day, counts, now, ms(COUNTERS_KEPT));
+        Ok(())
+    }
+
     async fn delivery(&self, key: &MessageKey) -> Result<Option<DeliveryRecord>, StoreError> {
         let (state, now) = self.step();
         let record = state.deliveries.get(key, now);

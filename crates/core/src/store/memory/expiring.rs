@@ -36,6 +36,17 @@ impl<K: Hash + Eq, V> Expiring<K, V> {
         self.entries.insert(key, (value, now.saturating_add(lives_ms)));
     }
 
+    /// What has not ended, with its end.
+    pub(super) fn iter(&self, now: u64) -> impl Iterator<Item = (&K, &V, u64)> {
+        let living = self.entries.iter().filter(move |(_, (_, ends))| *ends > now);
+        living.map(|(key, (value, ends))| (key, value, *ends))
+    }
+
+    /// Removes an entry and returns it unless it had ended.
+    pub(super) fn take(&mut self, key: &K, now: u64) -> Option<V> {
+        self.entries.remove(key).filter(|(_, ends)| *ends > now).map(|(value, _)| value)
+    }
+
     pub(super) fn remove(&mut self, key: &K) {
         self.entries.remove(key);
     }

@@ -6,24 +6,29 @@ use async_trait::async_trait;
 use redis::Value;
 
 use super::{
-    RedisStore, ms,
+    RedisStore, ms, packed,
     reply::{Reply, number},
-    script::{CHECK, RESERVE, SETTLE_SEND},
+    script::{CHECK, REDEEM, RESERVE, SETTLE_SEND},
 };
 use crate::{
-    policy::SendLimits,
-    secret::PepperTag,
+    policy::{FailureLimits, SendLimits},
+    secret::{Fingerprint, PepperTag},
     store::{
-        Check, Checked, CodeMacs, CodeOrigin, CodeStore, Granted, NewCode, Reserve, Reserved, Settle,
-        Settlement, StoreError,
+        Check, Checked, CodeMacs, CodeOrigin, CodeStore, Denial, Granted, LIVE_SESSIONS, NewCode, Redeem,
+        Reserve, Reserved, SendState, Settle, Settlement, StoreError,
+        phones::{MESSAGES_AT_MOST, MESSAGES_KEPT},
+        send_times::Progress,
     },
 };
 
 #[async_trait]
 impl CodeStore for RedisStore {
     async fn reserve(&self, request: &Reserve<'_>) -> Result<Reserved, StoreError> {
-        let keys = [self.keys.code(request.key), self.keys.sends(request.key)];
-        let keys = [keys[0].as_str(), keys[1].as_str()];
+        let phone = &request.key.phone;
+        let keys = [self.keys.code(request.key), self.keys.sends(phone), self.keys.failures(phone)];
+        let keys = keys.each_ref().map(String::as_str);
+        let (idempotency, kept) =
+            request.idempotency.map_or(("", Duration::ZERO), |(name, kept)| (name.as_str(), kept));
         let call = RESERVE
             .on(&keys)
             .bytes(request.send.0)
@@ -33,49 +38,102 @@ impl CodeStore for RedisStore {
             .packed(|packed| push_code(packed, &request.fresh))
             .number(ms(request.resend_min_left))
             .packed(|packed| push_macs(packed, &request.macs))
-            .number(ms(request.limits.memory()));
+            .number(ms(request.remembered()))
+            .bytes(idempotency)
+            .number(ms(kept))
+            .number(u64::from(request.failures.ceiling()))
+            .number(LIVE_SESSIONS as u64);
         let reply = self.run_confirmed(&call).await?;
         reserved(reply).ok_or_else(|| call.unreadable())
     }
 
     async fn settle_send(&self, request: &Settle<'_>) -> Result<bool, StoreError> {
-        let keys = [self.keys.code(request.key), self.keys.sends(request.key)];
-        let keys = [keys[0].as_str(), keys[1].as_str()];
+        let phone = &request.key.phone;
+        let keys = [self.keys.code(request.key), self.keys.sends(phone), self.keys.messages(phone)];
+        let keys = keys.each_ref().map(String::as_str);
         let (outcome, message, made) = match &request.settlement {
-            Settlement::Sent { gateway, message_id, made } => (1, format!("{gateway}:{message_id}"), *made),
-            Settlement::NotSent => (2, String::new(), None),
-            Settlement::Unknown => (3, String::new(), None),
+            Settlement::Sent { message, made } => {
+                (3, message.map(packed::message).unwrap_or_default(), *made)
+            }
+            Settlement::NotSent => (4, String::new(), None),
+            Settlement::Unknown => (5, String::new(), None),
         };
         let call = SETTLE_SEND
             .on(&keys)
             .bytes(request.send.0)
             .number(outcome)
             .bytes(message)
-            .bytes(made.as_ref().map_or(&[][..], |mac| mac));
+            .bytes(made.as_ref().map_or(&[][..], |mac| mac))
+            .number(ms(MESSAGES_KEPT))
+            .number(MESSAGES_AT_MOST as u64);
         let reply = self.run_confirmed(&call).await?;
         number(&reply).map(|settled| settled == 1).ok_or_else(|| call.unreadable())
     }
 
     async fn check(&self, request: &Check<'_>) -> Result<Checked, StoreError> {
-        let keys = [self.keys.code(request.key), self.keys.sends(request.key)];
-        let keys = [keys[0].as_str(), keys[1].as_str()];
+        let phone = &request.key.phone;
+        let keys = [
+            self.keys.code(request.key),
+            self.keys.sends(phone),
+            self.keys.failures(phone),
+            self.keys.receipts(phone),
+        ];
+        let keys = keys.each_ref().map(String::as_str);
         let call = CHECK
             .on(&keys)
             .bytes(request.request.0)
             .bytes(request.handle.as_ref().map_or(&[][..], |handle| handle))
             .packed(|packed| push_macs(packed, &request.macs))
             .packed(|packed| push_limits(packed, request.limits))
-            .number(ms(request.remember_used));
+            .packed(|packed| push_failures(packed, request.failures))
+            .packed(|packed| packed.extend_from_slice(&request.key.session_tag()))
+            .number(ms(request.remember_used))
+            .number(ms(request.receipt_lifetime));
         let reply = self.run_confirmed(&call).await?;
         checked(reply).ok_or_else(|| call.unreadable())
+    }
+
+    async fn redeem(&self, request: &Redeem<'_>) -> Result<bool, StoreError> {
+        let receipts = self.keys.receipts(request.phone);
+        let keys = [receipts.as_str()];
+        let call = REDEEM.on(&keys).bytes(request.receipt.0).bytes(request.request.0);
+        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        number(&reply).map(|redeemed| redeemed == 1).ok_or_else(|| call.unreadable())
+    }
+
+    async fn send_state(
+        &self,
+        phone: &Fingerprint,
+        handle: [u8; 6],
+    ) -> Result<Option<SendState>, StoreError> {
+        let action = "read the last send";
+        let sends: Option<Vec<u8>> = redis::cmd("GET")
+            .arg(self.keys.sends(phone))
+            .query_async(&mut self.connections.shared())
+            .await
+            .map_err(|source| StoreError::Unavailable { action, source })?;
+        let Some(sends) = sends else { return Ok(None) };
+        let sends = packed::sends(&sends).ok_or(StoreError::Unreadable { action })?;
+        Ok(sends.last.filter(|last| last.handle == handle).map(|last| match last.progress {
+            Progress::Open { .. } => SendState::Open,
+            Progress::Sent => SendState::Sent,
+            Progress::NotSent => SendState::NotSent,
+            Progress::Unknown => SendState::Unknown,
+        }))
     }
 }
 
 fn reserved(reply: Value) -> Option<Reserved> {
     let mut reply = Reply::new(reply)?;
     if reply.number()? == 0 {
-        let retry_after = Duration::from_millis(reply.number()?);
-        return Some(Reserved::Denied { retry_after, cool_down: reply.number()? == 1 });
+        let by = match reply.number()? {
+            1 => Denial::CoolDown,
+            2 => Denial::Window,
+            3 => Denial::Locked,
+            4 => Denial::Sessions,
+            _ => return None,
+        };
+        return Some(Reserved::Denied { by, retry_after: wait(reply.number()?) });
     }
     let same = reply.number()? == 1;
     let live = (PepperTag(reply.array()?), reply.array()?);
@@ -84,6 +142,7 @@ fn reserved(reply: Value) -> Option<Reserved> {
         expires_in: Duration::from_millis(reply.number()?),
         next_send_in: Duration::from_millis(reply.number()?),
         sends_left: u32::try_from(reply.number()?).ok()?,
+        repeated: reply.number()? == 1,
     }))
 }
 
@@ -95,8 +154,14 @@ fn checked(reply: Value) -> Option<Checked> {
         3 => Checked::Exhausted { retry_after: Duration::from_millis(reply.number()?) },
         4 => Checked::Absent,
         5 => Checked::AlreadyUsed,
+        6 => Checked::Throttled { retry_after: wait(reply.number()?) },
         _ => return None,
     })
+}
+
+/// A wait in milliseconds; 0 stands for one that only an operator ends.
+fn wait(ms: u64) -> Option<Duration> {
+    (ms > 0).then(|| Duration::from_millis(ms))
 }
 
 fn push_code(packed: &mut Vec<u8>, code: &NewCode) {
@@ -104,6 +169,7 @@ fn push_code(packed: &mut Vec<u8>, code: &NewCode) {
         CodeOrigin::Derived => 0,
         CodeOrigin::Given => 1,
         CodeOrigin::Gateway => 2,
+        CodeOrigin::Suppressed => 3,
     };
     packed.push(origin + 4 * code.digits.saturating_sub(4));
     packed.extend_from_slice(&code.pepper.0);
@@ -129,6 +195,14 @@ fn push_limits(packed: &mut Vec<u8>, limits: &SendLimits) {
     for window in limits.windows() {
         packed.push(window.sends);
         push_ms(packed, window.period);
+    }
+}
+
+fn push_failures(packed: &mut Vec<u8>, limits: &FailureLimits) {
+    packed.push(limits.ceiling());
+    packed.push(limits.free());
+    for duration in [limits.first_wait(), limits.longest_wait(), limits.forget_after()] {
+        push_ms(packed, duration);
     }
 }
 

@@ -28,6 +28,18 @@ impl DeliveryStore for RedisStore {
         self.merge_delivery(key, status.rank().to_string(), "", day).await
     }
 
+    async fn record_verified(&self, prefix: &str, day: Date) -> Result<(), StoreError> {
+        // Any tag will do: readers sum over all of them.
+        let key = self.keys.counters(rand::random(), day);
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("HINCRBY").arg(&key).arg(format!("verified:{prefix}")).arg(1).ignore();
+        pipeline.cmd("PEXPIRE").arg(&key).arg(ms(COUNTERS_KEPT)).ignore();
+        pipeline
+            .query_async(&mut self.connections.shared())
+            .await
+            .map_err(|source| StoreError::Unavailable { action: "count a verified code", source })
+    }
+
     async fn delivery(&self, key: &MessageKey) -> Result<Option<DeliveryRecord>, StoreError> {
         let (sent, rank): (Option<u64>, Option<u8>) = redis::cmd("HMGET")
             .arg(self.keys.delivery(key))
@@ -56,6 +68,7 @@ impl DeliveryStore for RedisStore {
                 Some("sent") => counts.sent += value,
                 Some("delivered") => counts.delivered += value,
                 Some("delivery_ms") => counts.delivery_ms += value,
+                Some("verified") => counts.verified += value,
                 _ => {}
             }
         }

@@ -1,18 +1,28 @@
 //! The whole key schema on one screen. No other file knows how a key is written.
 //!
 //! Everything that one script touches shares one `{…}` hash tag, so the scripts run on Redis Cluster.
-//! `{p}` is the 22-character keyed fingerprint of tenant and phone.
+//! `{p}` is the 22-character keyed fingerprint of tenant and phone; other names in braces are keyed too.
 //!
 //! | key after the prefix | type | what | lifetime |
 //! |---|---|---|---|
-//! | `{p}:c:<purpose>` | string | a code's record, see `lua/reserve.lua` | the code's lifetime, or the used code's tombstone |
-//! | `{p}:w` | string | sends of this phone, see `lua/send_times.lua` | longest window, wait or quiet time |
+//! | `{p}:c:<purpose>[:<session>]` | string | a code's record, see `lua/reserve.lua` | the code's lifetime, or the used code's tombstone |
+//! | `{p}:w` | string | sends of this phone and the names of its other keys, see `lua/send_times.lua` | longest window, wait, quiet time or key named |
+//! | `{p}:f` | hash | wrong guesses in a row by purpose, see `lua/failures.lua` | none: the lock must outlast every wait |
+//! | `{p}:r` | string | receipts, see `lua/receipts.lua` | a receipt's |
+//! | `{p}:m` | string | message ids, see `lua/settle_send.lua` | 8 days |
+//! | `{p}:x` | string | when the phone was erased, ms | 7 days |
 //! | `{p}:o:<sender>` | hash | consent register | none: an opt-out holds until the person opts in |
+//! | `{l<subject>}:ls` | string | sends charged to an address or tenant, see `lua/limits.lua` | until they are used up |
+//! | `{l<subject>}:lv` | string | failed checks charged to an address | until they are used up |
+//! | `{l<subject>}:lp` | string | parts charged to a tenant today | the rest of the day |
+//! | `{l<subject>}:lu` | string | unverified sends of an address, prefix or country | two windows |
+//! | `{i<name>}:k` | string | idempotency record, see `lua/claim_key.lua` | 24 hours |
+//! | `{b<gateway>}:b` | hash | circuit breaker, see `lua/enter_gateway.lua` | 2 hours after the last news |
 //! | `{t<account>}:token` | string | shared bearer token, sealed | the token's own |
 //! | `{t<account>}:lease` | string | who renews it | 20 s |
 //! | `{t<account>}:block` | string | why nobody may ask for one now | at most 375 s |
 //! | `{m<0..255>}:d:<gateway>:<id>` | hash | delivery record of one message | 8 days |
-//! | `{m<0..255>}:n:<yyyymmdd>` | hash | delivery counters of one day | 35 days |
+//! | `{m<0..255>}:n:<yyyymmdd>` | hash | delivery and conversion counters of one day | 35 days |
 //! | `{e0}:s` | stream | events for the workers | none: entries are deleted when settled |
 //! | `{e0}:q` | stream | quarantine | none: entries older than 30 days go when the next one comes |
 //! | `{e0}:i:<event id>` | string | identity mark, see `lua/publish.lua` | 7 days |
@@ -22,10 +32,15 @@ use std::time::Duration;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use crate::store::{
-    CodeKey, ConsentRegister, MessageKey, Queue, TokenKey,
-    deliveries::{COUNTERS_KEPT, DELIVERY_KEPT},
-    events::MARK_KEPT,
+use crate::{
+    secret::Fingerprint,
+    store::{
+        CodeKey, ConsentRegister, ERASURE_KEPT, IDEMPOTENCY_KEPT, Limit, MessageKey, Queue, TokenKey,
+        breakers::BREAKER_KEPT,
+        deliveries::{COUNTERS_KEPT, DELIVERY_KEPT},
+        events::MARK_KEPT,
+        phones::MESSAGES_KEPT,
+    },
 };
 
 /// How long the keys of one kind live: what a test holds every key of a store against.
@@ -44,6 +59,20 @@ pub const LIFETIMES: &[Lifetime] = &[
     bounded(":c:", Duration::from_secs(600)),
     // The longest send window that a policy can have.
     bounded(":w", Duration::from_secs(7 * 86_400)),
+    unbounded(
+        ":f",
+        "ends only by a right code, `unlock` or `erase`; exists only after a send, so the send limits bound it",
+    ),
+    bounded(":r", Duration::from_secs(600)),
+    bounded(":m", MESSAGES_KEPT),
+    bounded(":x", ERASURE_KEPT),
+    // The longest period that a rate limit can have, all of it charged at once.
+    bounded(":ls", Duration::from_secs(7 * 86_400)),
+    bounded(":lv", Duration::from_secs(7 * 86_400)),
+    bounded(":lp", Duration::from_secs(86_400)),
+    bounded(":lu", Duration::from_secs(2 * 86_400)),
+    bounded(":k", IDEMPOTENCY_KEPT),
+    bounded(":b", BREAKER_KEPT),
     unbounded(":o:", "an opt-out holds until the person opts in again"),
     bounded(":token", Duration::from_secs(30 * 86_400)),
     bounded(":lease", Duration::from_secs(20)),
@@ -89,11 +118,64 @@ impl KeyPrefix {
     }
 
     pub(super) fn code(&self, key: &CodeKey) -> String {
-        [&self.0, "{", key.phone.as_str(), "}:c:", key.purpose.as_str()].concat()
+        let phone = key.phone.as_str();
+        match &key.session {
+            None => [&self.0, "{", phone, "}:c:", key.purpose.as_str()].concat(),
+            Some(session) => {
+                [&self.0, "{", phone, "}:c:", key.purpose.as_str(), ":", session.as_str()].concat()
+            }
+        }
     }
 
-    pub(super) fn sends(&self, key: &CodeKey) -> String {
-        [&self.0, "{", key.phone.as_str(), "}:w"].concat()
+    /// A code by the name that the index of its phone has for it.
+    pub(super) fn code_named(&self, phone: &Fingerprint, name: &str) -> String {
+        [&self.0, "{", phone.as_str(), "}:c:", name].concat()
+    }
+
+    pub(super) fn sends(&self, phone: &Fingerprint) -> String {
+        self.of_phone(phone, "w")
+    }
+
+    pub(super) fn failures(&self, phone: &Fingerprint) -> String {
+        self.of_phone(phone, "f")
+    }
+
+    pub(super) fn receipts(&self, phone: &Fingerprint) -> String {
+        self.of_phone(phone, "r")
+    }
+
+    pub(super) fn messages(&self, phone: &Fingerprint) -> String {
+        self.of_phone(phone, "m")
+    }
+
+    pub(super) fn erasure(&self, phone: &Fingerprint) -> String {
+        self.of_phone(phone, "x")
+    }
+
+    fn of_phone(&self, phone: &Fingerprint, kind: &str) -> String {
+        [&self.0, "{", phone.as_str(), "}:", kind].concat()
+    }
+
+    pub(super) fn limit(&self, subject: &Fingerprint, limit: &Limit) -> String {
+        let kind = match limit {
+            Limit::Sends(_) => "ls",
+            Limit::FailedChecks(_) => "lv",
+            Limit::Parts { .. } => "lp",
+            Limit::Unverified { .. } => return self.unverified(subject),
+        };
+        [&self.0, "{l", subject.as_str(), "}:", kind].concat()
+    }
+
+    pub(super) fn unverified(&self, subject: &Fingerprint) -> String {
+        [&self.0, "{l", subject.as_str(), "}:lu"].concat()
+    }
+
+    pub(super) fn idempotency(&self, name: &str) -> String {
+        [&self.0, "{i", name, "}:k"].concat()
+    }
+
+    pub(super) fn breaker(&self, gateway: &Fingerprint) -> String {
+        [&self.0, "{b", gateway.as_str(), "}:b"].concat()
     }
 
     pub(super) fn consent(&self, register: &ConsentRegister) -> String {
@@ -116,8 +198,12 @@ impl KeyPrefix {
         format!("{}:n:{}", &delivery_key[..=end], day.strftime("%Y%m%d"))
     }
 
+    pub(super) fn counters(&self, tag: u8, day: Date) -> String {
+        format!("{}{{m{tag}}}:n:{}", self.0, day.strftime("%Y%m%d"))
+    }
+
     pub(super) fn all_counters(&self, day: Date) -> impl Iterator<Item = String> {
-        (0..256).map(move |tag| format!("{}{{m{tag}}}:n:{}", self.0, day.strftime("%Y%m%d")))
+        (0..=255).map(move |tag| self.counters(tag, day))
     }
 
     pub(super) fn queue(&self, queue: Queue) -> String {

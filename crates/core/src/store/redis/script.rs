@@ -133,7 +133,17 @@ macro_rules! scripts {
 scripts! {
     RESERVE = "reserve", ["send_times.lua", "reserve.lua"];
     SETTLE_SEND = "settle_send", ["send_times.lua", "settle_send.lua"];
-    CHECK = "check", ["send_times.lua", "check.lua"];
+    CHECK = "check", ["send_times.lua", "failures.lua", "receipts.lua", "check.lua"];
+    REDEEM = "redeem", ["send_times.lua", "receipts.lua", "redeem.lua"];
+    ERASE = "erase", ["erase.lua"];
+    CHARGE = "charge", ["limits.lua", "charge.lua"];
+    REFUND = "refund", ["limits.lua", "refund.lua"];
+    CREDIT_VERIFIED = "credit_verified", ["limits.lua", "credit_verified.lua"];
+    CLAIM_KEY = "claim_key", ["claim_key.lua"];
+    FINISH_KEY = "finish_key", ["finish_key.lua"];
+    RELEASE_KEY = "release_key", ["release_key.lua"];
+    ENTER_GATEWAY = "enter_gateway", ["enter_gateway.lua"];
+    REPORT_GATEWAY = "report_gateway", ["report_gateway.lua"];
     ACQUIRE_TOKEN = "acquire_token", ["acquire_token.lua"];
     KEEP_TOKEN = "keep_token", ["keep_token.lua"];
     DISCARD_TOKEN = "discard_token", ["discard_token.lua"];

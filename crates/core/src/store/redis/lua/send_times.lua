@@ -2,16 +2,23 @@
 --
 -- The record is one packed string, since a hash of these fields costs twice the memory:
 --   1      steps    sends in the present run of the cool-down ladder
---   2      before   the same before the open send, for giving it back
---   3      open     0 no send is open, 1 a fresh code, 2 the same code again
---   4-15   send     id of the last send
---   16     count    number of send times
---   17-..  times    count * 6 bytes, milliseconds by Redis's clock, big endian, ascending
---   then            gateway and message id of the last accepted send, `gateway:id`
+--   2      before   the same before the last send, for giving it back
+--   3      state    of the last send: 1 open with a fresh code, 2 open with the same again, 3 sent, 4 not sent,
+--                   5 unknown
+--   4-15   send     its id
+--   16-21  handle   digest of its handle
+--   22     count    number of send times
+--   23-..  times    count * 6 bytes, milliseconds by Redis's clock, big endian, ascending
+--   then   index    names of the phone's other keys, so that nothing of it has to be searched for:
+--                   (kind 1, end 6 in ms, length 1, name)*; kinds: c a live code, u a used one (name: what follows
+--                   `:c:` in its key), k an idempotency record (name: its 22 characters)
 --
 -- Limits come as one packed argument, so that scripts that rarely need them pay one string:
 --   'I6' quiet time ms | 'B' waits, each 'I6' ms | 'B' windows, each 'B' sends and 'I6' period ms
-local NO_SENDS = { steps = 0, before = 0, open = 0, send = string.rep('\0', 12), times = {}, message = '' }
+local FRESH, SAME, SENT, NOT_SENT, UNKNOWN = 1, 2, 3, 4, 5
+local NO_SENDS = {
+  steps = 0, before = 0, state = 0, send = string.rep('\0', 12), handle = string.rep('\0', 6), times = {}, index = '',
+}
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -20,21 +27,42 @@ end
 
 local function read_sends(packed)
   if not packed then return NO_SENDS end
-  local steps, before, open, send, count, at = struct.unpack('>BBBc12B', packed)
+  local steps, before, state, send, handle, count, at = struct.unpack('>BBBc12c6B', packed)
   local times = {}
   for i = 1, count do
     times[i], at = struct.unpack('>I6', packed, at)
   end
-  return { steps = steps, before = before, open = open, send = send, times = times, message = packed:sub(at) }
+  return {
+    steps = steps, before = before, state = state, send = send, handle = handle, times = times, index = packed:sub(at),
+  }
 end
 
 local function write_sends(s)
-  local parts = { struct.pack('>BBBc12B', s.steps, s.before, s.open, s.send, #s.times) }
+  local parts = { struct.pack('>BBBc12c6B', s.steps, s.before, s.state, s.send, s.handle, #s.times) }
   for i, time in ipairs(s.times) do
     parts[i + 1] = struct.pack('>I6', time)
   end
-  parts[#parts + 1] = s.message
+  parts[#parts + 1] = s.index
   return table.concat(parts)
+end
+
+-- The index without what has ended and without the entry of `name`, and the entries that stay.
+local function index_without(index, name, now)
+  local kept, entries, at = {}, {}, 1
+  while at <= #index do
+    local kind, ends, length = struct.unpack('>c1I6B', index, at)
+    local entry = { kind = kind, ends = ends, name = index:sub(at + 8, at + 7 + length) }
+    if ends > now and entry.name ~= name then
+      entries[#entries + 1] = entry
+      kept[#kept + 1] = index:sub(at, at + 7 + length)
+    end
+    at = at + 8 + length
+  end
+  return table.concat(kept), entries
+end
+
+local function index_entry(kind, ends, name)
+  return struct.pack('>c1I6B', kind, ends, #name) .. name
 end
 
 local function read_limits(packed)

@@ -1,48 +1,70 @@
 -- Closes an open send. Acts once: the send must still be the open one.
 --
--- KEYS 1 code record `{p}:c:<purpose>`   2 sends of the phone `{p}:w`
--- ARGV 1 send id, 12 bytes               2 outcome: 1 sent, 2 not sent, 3 unknown
---      3 `gateway:message id` ('' unless sent)
+-- KEYS 1 code record `{p}:c:<purpose>[:<session>]`   2 sends of the phone `{p}:w`   3 its messages `{p}:m`
+-- ARGV 1 send id, 12 bytes               2 outcome: 3 sent, 4 not sent, 5 unknown (the states in send_times.lua)
+--      3 `gateway:message id`, or '' when there is none
 --      4 MAC of a code that the gateway made, 16 bytes ('' otherwise)
--- RETURNS 1 settled, 0 that send is not open
--- STATE not sent: its time and ladder step are given back unless the code was guessed at, and the code is withdrawn if this send made it
---       (else an earlier text with it went out). A used or exhausted code is never changed.
+--      5 how long message ids are kept, ms    6 how many at most
+-- RETURNS 1 settled (or a repeat of the same), 0 that send is not open
+-- STATE not sent: its time and ladder step are given back unless the code was guessed at, and the code is
+--       withdrawn if this send made it (else an earlier text with it went out). A used or exhausted code is
+--       never changed.
+--
+-- The messages of a phone: (time 6 in ms, length 1, `gateway:message id`)*, the newest last.
 local LIVE, AWAITING = 1, 3
-local SENT, NOT_SENT = 1, 2
 
 local send, outcome, message, made = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local kept_ms, at_most = tonumber(ARGV[5]), tonumber(ARGV[6])
 
 local s = read_sends(redis.call('GET', KEYS[2]))
-if s.open == 0 or s.send ~= send then return 0 end
+if s.state == 0 or s.send ~= send then return 0 end
+if s.state ~= FRESH and s.state ~= SAME then
+  -- A repeat writes, so that a WAIT behind it covers the first write.
+  redis.call('SET', KEYS[2], write_sends(s), 'KEEPTTL')
+  return s.state == outcome and 1 or 0
+end
 
+local now = now_ms()
 local record = redis.call('GET', KEYS[1])
 local state = record and record:byte(1) % 8
-local fresh_code = s.open == 1
+local fresh_code = s.state == FRESH
 -- A failing gateway must not buy guesses: once somebody has guessed, the send stays counted.
 local guessed = fresh_code and record and record:sub(3, 14) ~= string.rep('\0', 12)
 
-s.open = 0
+s.state = outcome
 if outcome == NOT_SENT and not guessed then
   s.times[#s.times] = nil
   s.steps = math.min(s.steps, s.before)
-elseif outcome == SENT then
-  s.message = message
-end
-if #s.times == 0 then
-  redis.call('DEL', KEYS[2])
-else
-  redis.call('SET', KEYS[2], write_sends(s), 'KEEPTTL')
 end
 
+local withdrawn = false
 if state == LIVE then
-  if outcome == NOT_SENT and fresh_code and record:byte(2) > 0 then redis.call('DEL', KEYS[1]) end
+  withdrawn = outcome == NOT_SENT and fresh_code and record:byte(2) > 0
 elseif state == AWAITING then
   if outcome == SENT and #made == 16 then
     redis.call('SETRANGE', KEYS[1], 28, made)
     redis.call('SETRANGE', KEYS[1], 0, string.char(LIVE + record:byte(1) - AWAITING))
   else
     -- Without the gateway's code nothing can ever be checked against this record.
-    redis.call('DEL', KEYS[1])
+    withdrawn = true
   end
+end
+if withdrawn then
+  redis.call('DEL', KEYS[1])
+  s.index = index_without(s.index, KEYS[1]:match('}:c:(.*)$'), now)
+end
+redis.call('SET', KEYS[2], write_sends(s), 'KEEPTTL')
+
+if message ~= '' then
+  local packed = redis.call('GET', KEYS[3]) or ''
+  local kept, at = {}, 1
+  while at <= #packed do
+    local time, length = struct.unpack('>I6B', packed, at)
+    if time > now - kept_ms then kept[#kept + 1] = packed:sub(at, at + 6 + length) end
+    at = at + 7 + length
+  end
+  while #kept >= at_most do table.remove(kept, 1) end
+  kept[#kept + 1] = struct.pack('>I6B', now, #message) .. message
+  redis.call('SET', KEYS[3], table.concat(kept), 'PX', kept_ms)
 end
 return 1

@@ -1,28 +1,65 @@
 //! The sends of one phone: cool-down ladder and exact windows. The same rules as `lua/send_times.lua`.
 
-use crate::{policy::SendLimits, store::RequestId};
+use std::time::Duration;
 
-use super::ms;
+use super::RequestId;
+use crate::policy::SendLimits;
 
 /// What is remembered of a phone's sends.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sends {
     /// Sends in the present run of the ladder.
     pub(super) steps: u8,
-    /// The same before the open send, for giving it back.
+    /// The same before the last send, for giving it back.
     pub(super) before: u8,
-    pub(super) open: Option<OpenSend>,
+    pub(super) last: Option<LastSend>,
     /// Milliseconds, ascending.
     pub(super) times: Vec<u64>,
-    /// `gateway:message id` of the last accepted send.
-    pub(super) message: String,
+    /// Names of the phone's other keys.
+    pub(super) index: Vec<Indexed>,
 }
 
-#[derive(Clone, Copy)]
-pub(super) struct OpenSend {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LastSend {
     pub(super) id: RequestId,
-    /// Whether the live code is sent again.
-    pub(super) same: bool,
+    /// Digest of its handle.
+    pub(super) handle: [u8; 6],
+    pub(super) progress: Progress,
+}
+
+/// How far a send has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Open {
+        /// Whether the live code is sent again.
+        same: bool,
+    },
+    Sent,
+    NotSent,
+    Unknown,
+}
+
+/// A key of the phone and when it ends, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Indexed {
+    pub(super) kind: IndexedKind,
+    pub(super) ends: u64,
+    /// Of a code: purpose and session as in its key; of an idempotency record: its 22 characters.
+    pub(super) name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IndexedKind {
+    LiveCode,
+    UsedCode,
+    Idempotency,
+}
+
+impl Indexed {
+    /// Whether it is a live code of this purpose.
+    pub(super) fn is_live_code_of(&self, purpose: &str) -> bool {
+        self.kind == IndexedKind::LiveCode && self.name.split(':').next() == Some(purpose)
+    }
 }
 
 /// Whether and when the phone can be sent to.
@@ -67,4 +104,8 @@ impl Sends {
         }
         wait
     }
+}
+
+pub(super) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,35 @@
+//! Fuzzing on stable Rust: what strangers type and what texts are made of.
+//!
+//! Every target replays its corpus (`corpus/*.jsonl`, one JSON string a line), then searches for
+//! `TEXTPROOF_FUZZ_SECONDS` (10 by default). A failure prints a seed; `ARBTEST_SEED=0x… cargo test -p
+//! textproof-core --test fuzz TARGET` repeats it. What was found belongs into the corpus. `fuzz/run` runs the
+//! same targets under libFuzzer.
+
+mod code;
+mod phone;
+mod sms_text;
+mod spellings;
+mod target;
+
+use target::Target;
+
+#[test]
+fn phones() {
+    Target { corpus: include_str!("corpus/phone.jsonl"), text: phone::text, generated: phone::generated }
+        .run();
+}
+
+#[test]
+fn codes() {
+    Target { corpus: include_str!("corpus/code.jsonl"), text: code::text, generated: code::generated }.run();
+}
+
+#[test]
+fn texts() {
+    let target = Target {
+        corpus: include_str!("corpus/sms_text.jsonl"),
+        text: sms_text::text,
+        generated: sms_text::generated,
+    };
+    target.run();
+}
