@@ -33,8 +33,9 @@ impl RedisStore {
             return call.run_repeatable(&mut self.connections.shared()).await;
         }
         match self.run_durable(call).await {
-            // The repeat may find nothing left to write. It is confirmed all the same: what the first run
-            // wrote comes before the repeat, whose connection waits for everything up to itself.
+            // The repeat comes over another connection, and changes nothing that the first run has not
+            // changed. It is confirmed all the same: these scripts write on a repeat, too, and whoever has
+            // that write has the first one.
             Err(StoreError::Unavailable { source, .. }) if source.is_connection_dropped() => {
                 self.run_durable(call).await
             }
