@@ -79,11 +79,33 @@ pub enum StoreError {
         #[source]
         source: ::redis::RedisError,
     },
+    /// One master of a cluster did not answer: calls for its keys fail.
+    #[error("the master {master} of the store's cluster did not answer ({action}): {source}")]
+    MasterUnavailable {
+        /// The command.
+        action: &'static str,
+        /// Its host and port.
+        master: String,
+        /// The client's error.
+        #[source]
+        source: ::redis::RedisError,
+    },
     /// No connection was free in time.
     #[error("no dedicated connection to the store was free ({action})")]
     NoConnection {
         /// What it was wanted for.
         action: &'static str,
+    },
+    /// The primary has it, but too few replicas said in time that they have it, too: it may be lost with the
+    /// primary. The outcome is unknown to the caller, as after a lost reply.
+    #[error("only {confirmed} of {wanted} replicas confirmed what the store wrote ({action})")]
+    Unconfirmed {
+        /// The script.
+        action: &'static str,
+        /// Replicas that confirmed.
+        confirmed: u32,
+        /// Replicas that had to, `min_replicas`.
+        wanted: u32,
     },
     /// The record changed again and again while it was worked on.
     #[error("the record kept changing ({action}); try again")]

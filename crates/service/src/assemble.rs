@@ -32,6 +32,7 @@ pub fn shared_store(config: &Config) -> Result<Arc<dyn Store>, ConfigError> {
     let mut redis = RedisSettings::new("");
     redis.url = url;
     redis.key_prefix = settings.key_prefix;
+    redis.min_replicas = settings.min_replicas;
     let store = RedisStore::new(&redis)
         .map_err(|error| ConfigError::invalid("redis.url", "the configuration", error.to_string()))?;
     Ok(Arc::new(store))

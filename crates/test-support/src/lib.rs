@@ -1,4 +1,4 @@
-//! What the tests of this workspace stand on: a Redis server of their own, a TCP proxy that breaks
+//! What the tests of this workspace stand on: a Redis server or cluster of their own, a TCP proxy that breaks
 //! connections at a chosen byte, real binaries as child processes, and waiting for conditions.
 //!
 //! It knows nothing of the crates it serves, so that a mistake there cannot hide here. Everything it
@@ -10,6 +10,7 @@ mod fault_proxy;
 mod monitor;
 mod ports;
 mod process;
+mod redis_cluster;
 mod redis_dump;
 mod redis_server;
 mod signal;
@@ -19,5 +20,6 @@ pub use fault_proxy::FaultProxy;
 pub use monitor::Monitor;
 pub use ports::free_port;
 pub use process::{Process, ProcessBuilder, binary};
+pub use redis_cluster::{Migration, TestCluster};
 pub use redis_dump::{KeyDump, RedisDump};
 pub use redis_server::{Fsync, TestRedis, TestRedisBuilder};

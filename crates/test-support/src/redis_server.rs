@@ -8,7 +8,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
-use crate::{Monitor, RedisDump, free_port, redis_dump, signal};
+use crate::{Monitor, RedisDump, eventually_true, free_port, redis_dump, signal};
 
 mod launch;
 mod settings;
@@ -16,6 +16,7 @@ mod settings;
 pub use settings::{Fsync, TestRedisBuilder};
 
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
+const REPLICA_DEADLINE: Duration = Duration::from_secs(20);
 const START_ATTEMPTS: usize = 10;
 
 /// A `redis-server` child process: no persistence and `noeviction` unless asked otherwise, killed on drop.
@@ -78,6 +79,26 @@ impl TestRedis {
             .unwrap_or_else(|error| panic!("connecting to the test's Redis: {error}"))
     }
 
+    /// Starts a replica of this server and waits until it has caught up. Freeze it, and `WAIT` waits.
+    ///
+    /// # Panics
+    /// When it does not catch up within 20 s.
+    pub async fn replica(&self) -> Self {
+        // By default a primary waits five seconds for more replicas before it sends its data.
+        let mut set = redis::cmd("CONFIG");
+        set.arg("SET").arg("repl-diskless-sync-delay").arg(0);
+        let _: () = set.query_async(&mut self.connection().await).await.expect("the primary answers");
+        let primary = format!("127.0.0.1 {}", self.port);
+        let replica = Self::builder().arg("replicaof", &primary).start().await;
+        eventually_true(REPLICA_DEADLINE, "the replica has caught up", async || {
+            let info: redis::RedisResult<redis::InfoDict> =
+                redis::cmd("INFO").arg("replication").query_async(&mut replica.connection().await).await;
+            info.is_ok_and(|info| info.get::<String>("master_link_status").as_deref() == Some("up"))
+        })
+        .await;
+        replica
+    }
+
     /// Stops the server as an operator would (SIGTERM) and waits until it has ended.
     ///
     /// # Panics
@@ -133,10 +154,16 @@ impl TestRedis {
         self.dump_all().await.keys_without_ttl()
     }
 
-    async fn start_with(settings: TestRedisBuilder) -> Self {
+    /// The port of the cluster's bus.
+    pub(crate) fn bus_port(&self) -> u16 {
+        self.settings.bus_port.expect("a node of a cluster")
+    }
+
+    async fn start_with(mut settings: TestRedisBuilder) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         for _ in 0..START_ATTEMPTS {
             let port = free_port();
+            settings.bus_port = settings.bus_port.map(|_| free_port());
             // A refusal means that another process took the port first.
             if let Ok(child) = launch::launch(&settings, dir.path(), port).await {
                 return Self { child: Mutex::new(Some(child)), port, settings, dir };

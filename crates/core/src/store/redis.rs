@@ -1,25 +1,34 @@
-//! The store for fleets: Redis 6.2 or later, through one shared multiplexed connection.
+//! The store for fleets: Redis 6.2 or later, one server or a cluster, through one shared multiplexed
+//! connection to each server.
 //!
 //! `keys` is the whole schema, `scripts` lists every Lua script, and there is one file per port. Blocking
 //! reads have a connection of their own, which a pool opens within its deadlines: a blocking command on the
-//! shared one would stall everybody behind it.
+//! shared one would stall everybody behind it. The ports do not know which topology they talk to: that is
+//! `connection`, `route` and `cluster`.
 
 mod breakers;
+mod cluster;
 mod codes;
 mod connection;
 mod consents;
 mod deliveries;
 mod driver;
+mod durable;
 mod events;
 mod health;
 mod idempotency;
 mod keys;
 mod limits;
+mod node;
 mod packed;
 mod phones;
+mod reader;
 mod reply;
+mod route;
 mod script;
+mod shared;
 mod tokens;
+mod url;
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,6 +43,8 @@ use self::connection::Connections;
 pub struct RedisStore {
     connections: Arc<Connections>,
     keys: KeyPrefix,
+    /// How many replicas must have what was written; see `durable`.
+    min_replicas: u32,
 }
 
 impl RedisStore {
@@ -42,7 +53,11 @@ impl RedisStore {
     /// # Errors
     /// [`RedisSetupError`] when the URL cannot be used.
     pub fn new(settings: &RedisSettings) -> Result<Self, RedisSetupError> {
-        Ok(Self { connections: Arc::new(Connections::new(settings)?), keys: settings.key_prefix.clone() })
+        Ok(Self {
+            connections: Arc::new(Connections::new(settings)?),
+            keys: settings.key_prefix.clone(),
+            min_replicas: settings.min_replicas,
+        })
     }
 }
 

@@ -1,15 +1,23 @@
 //! Both stores for one test body, and short ways to say what a test needs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use test_support::TestRedis;
+use test_support::{TestCluster, TestRedis};
 use textproof::{
     Purpose,
     policy::{FailureLimits, SendLimits, Window},
     secret::{Fingerprint, PepperTag},
     store::{
         Check, Checked, CodeKey, CodeMacs, CodeOrigin, Granted, MemoryStore, MessageKey, NewCode,
-        RedisSettings, RedisStore, RequestId, Reserve, Reserved, Settle, Settlement, Store,
+        RedisSettings, RedisStore, RequestId, Reserve, Reserved, Settle, Settlement, Store, StoreError,
+        redis::KeyPrefix,
     },
 };
 
@@ -27,6 +35,19 @@ macro_rules! on_every_store {
                 $crate::schema::assert_every_key_ends(&server).await;
             })+
         }
+        mod on_cluster {
+            /// A cluster takes two seconds to form: the bodies share one, and run side by side.
+            #[tokio::test]
+            async fn every_body() {
+                let cluster = test_support::TestCluster::start().await;
+                $crate::fixture::side_by_side(vec![
+                    $(Box::pin(super::$body($crate::fixture::on_cluster(&cluster)))),+
+                ]).await;
+                for master in cluster.masters() {
+                    $crate::schema::assert_every_key_ends(master).await;
+                }
+            }
+        }
     };
 }
 
@@ -40,6 +61,20 @@ pub(crate) fn redis(server: &TestRedis) -> Arc<dyn Store> {
 
 pub(crate) fn redis_at(url: &str) -> Arc<dyn Store> {
     Arc::new(RedisStore::new(&RedisSettings::new(url)).expect("the URL is usable"))
+}
+
+/// Runs test bodies at the same time. A panic names its file and line.
+pub(crate) async fn side_by_side(bodies: Vec<Pin<Box<dyn Future<Output = ()>>>>) {
+    futures_util::future::join_all(bodies).await;
+}
+
+/// A store on this cluster with a key prefix of its own.
+pub(crate) fn on_cluster(cluster: &TestCluster) -> Arc<dyn Store> {
+    static STORES: AtomicU32 = AtomicU32::new(0);
+    let mut settings = RedisSettings::new(cluster.url());
+    let prefix = format!("c{}:", STORES.fetch_add(1, Ordering::Relaxed));
+    settings.key_prefix = KeyPrefix::new(prefix).expect("a sound prefix");
+    Arc::new(RedisStore::new(&settings).expect("the URL is usable"))
 }
 
 pub(crate) const fn millis(n: u64) -> Duration {
@@ -109,6 +144,11 @@ impl Phone {
     }
 
     pub(crate) async fn reserve_as(&self, send: RequestId, fresh: NewCode) -> Reserved {
+        self.try_reserve(send, fresh).await.expect("the store answers")
+    }
+
+    /// As [`Phone::reserve_as`], where a fault is allowed.
+    pub(crate) async fn try_reserve(&self, send: RequestId, fresh: NewCode) -> Result<Reserved, StoreError> {
         let macs = match fresh.origin {
             CodeOrigin::Gateway => CodeMacs::default(),
             _ => CodeMacs(vec![(fresh.pepper, fresh.mac)]),
@@ -125,7 +165,7 @@ impl Phone {
             resend_min_left: self.resend_min_left,
             macs,
         };
-        self.store.reserve(&request).await.expect("the store answers")
+        self.store.reserve(&request).await
     }
 
     /// Reserves a fresh derived code and returns the send's id.
@@ -154,6 +194,16 @@ impl Phone {
     }
 
     pub(crate) async fn check_as(&self, request: RequestId, code: u32, handle: Option<[u8; 6]>) -> Checked {
+        self.try_check(request, code, handle).await.expect("the store answers")
+    }
+
+    /// As [`Phone::check_as`], where a fault is allowed.
+    pub(crate) async fn try_check(
+        &self,
+        request: RequestId,
+        code: u32,
+        handle: Option<[u8; 6]>,
+    ) -> Result<Checked, StoreError> {
         let check = Check {
             key: &self.key,
             request,
@@ -164,7 +214,7 @@ impl Phone {
             remember_used: Duration::from_secs(60),
             receipt_lifetime: Duration::from_secs(60),
         };
-        self.store.check(&check).await.expect("the store answers")
+        self.store.check(&check).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod breakers;
+mod cluster;
 mod codes;
 mod consents;
 mod deliveries;
@@ -18,6 +19,7 @@ mod limits;
 mod operating;
 mod otp;
 mod receipts;
+mod replicas;
 mod schema;
 mod shared_token;
 mod suppressed;

@@ -5,6 +5,9 @@ use textproof::store::redis::KeyPrefix;
 
 use super::{Config, ConfigError};
 
+/// More replicas than this are a slip of the finger.
+const MOST_REPLICAS: u32 = 16;
+
 /// The store and its keys.
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
@@ -12,6 +15,8 @@ pub struct RedisSettings {
     pub url: RedisUrl,
     /// The beginning of every key: `tp1:`.
     pub key_prefix: KeyPrefix,
+    /// How many replicas must have a send or a guess before it counts.
+    pub min_replicas: u32,
 }
 
 /// Where the state lives.
@@ -19,7 +24,8 @@ pub struct RedisSettings {
 pub enum RedisUrl {
     /// In this process, for `dev` and `tour`.
     Memory,
-    /// A Redis server, `redis://…` or `rediss://…`; secret because of the password in it.
+    /// A Redis server, `redis://…` or `rediss://…`, or a cluster, `redis+cluster://…` or
+    /// `rediss+cluster://…`; secret because of the password in it.
     Server(SecretString),
 }
 
@@ -34,16 +40,13 @@ impl Config {
             .secret("redis", "url", redis.url.as_ref(), redis.url_file.as_deref())?
             .ok_or_else(|| self.missing("redis", "url"))?;
         let url = self.redis_url(url)?;
-        if redis.min_replicas != 0 {
-            return Err(self.unsupported(
-                "redis",
-                "min_replicas",
-                "this version does not wait for replicas: only 0",
-            ));
-        }
+        let min_replicas = u32::try_from(redis.min_replicas)
+            .ok()
+            .filter(|replicas| *replicas <= MOST_REPLICAS)
+            .ok_or_else(|| self.invalid("redis", "min_replicas", format!("must be 0 to {MOST_REPLICAS}")))?;
         let key_prefix = KeyPrefix::new(redis.key_prefix.as_str())
             .map_err(|error| self.invalid("redis", "key_prefix", error.to_string()))?;
-        Ok(RedisSettings { url, key_prefix })
+        Ok(RedisSettings { url, key_prefix, min_replicas })
     }
 
     /// The store, for processes that share it: never in memory.
@@ -64,17 +67,21 @@ impl Config {
 
     fn redis_url(&self, url: SecretString) -> Result<RedisUrl, ConfigError> {
         let text = url.expose_secret();
-        let unsupported =
-            |kind: &str| self.unsupported("redis", "url", format!("{kind} is not supported by this version"));
         match text.split_once(':') {
             Some(("memory", "")) => Ok(RedisUrl::Memory),
-            Some(("redis+cluster", _)) => Err(unsupported("redis+cluster://")),
-            Some(("redis+sentinel", _)) => Err(unsupported("redis+sentinel://")),
-            Some(("redis" | "rediss", rest)) if rest.starts_with("//") && rest.len() > 2 => {
+            Some(("redis+sentinel", _)) => {
+                let problem = "redis+sentinel:// is not supported by this version";
+                Err(self.unsupported("redis", "url", problem))
+            }
+            Some(("redis" | "rediss" | "redis+cluster" | "rediss+cluster", rest))
+                if rest.starts_with("//") && rest.len() > 2 =>
+            {
                 Ok(RedisUrl::Server(url))
             }
             _ => {
-                Err(self.invalid("redis", "url", "must be redis://HOST:PORT, rediss://HOST:PORT or memory:"))
+                let forms = "must be redis://HOST:PORT, rediss://HOST:PORT, redis+cluster://HOST:PORT,HOST:PORT \
+                             or memory:";
+                Err(self.invalid("redis", "url", forms))
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::TestRedis;
+use crate::free_port;
 
 /// How often the append-only file reaches the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Fsync {
 pub struct TestRedisBuilder {
     pub(super) password: Option<String>,
     append_only: Option<Fsync>,
+    /// The port on which the nodes of a cluster talk to each other. It stays the same over restarts.
+    pub(super) bus_port: Option<u16>,
     extra: Vec<String>,
 }
 
@@ -38,6 +41,13 @@ impl TestRedisBuilder {
         let password = password.into();
         assert!(password.bytes().all(|byte| byte.is_ascii_alphanumeric()), "letters and digits only");
         self.password = Some(password);
+        self
+    }
+
+    /// Makes it a node of a cluster, with a port of its own for the cluster's bus.
+    #[must_use]
+    pub(crate) fn cluster_node(mut self) -> Self {
+        self.bus_port = Some(free_port());
         self
     }
 
@@ -76,6 +86,10 @@ impl TestRedisBuilder {
                 Fsync::EverySecond => "everysec",
             };
             arguments.extend(["--appendonly", "yes", "--appendfsync", fsync].map(str::to_owned));
+        }
+        if let Some(bus_port) = self.bus_port {
+            arguments.extend(["--cluster-enabled", "yes", "--cluster-port"].map(str::to_owned));
+            arguments.push(bus_port.to_string());
         }
         if let Some(password) = &self.password {
             arguments.extend(["--requirepass".to_owned(), password.clone()]);

@@ -3,4 +3,5 @@
 mod eventually;
 mod fault_proxy;
 mod process;
+mod redis_cluster;
 mod redis_server;

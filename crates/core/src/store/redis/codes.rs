@@ -43,7 +43,7 @@ impl CodeStore for RedisStore {
             .number(ms(kept))
             .number(u64::from(request.failures.ceiling()))
             .number(LIVE_SESSIONS as u64);
-        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        let reply = self.run_confirmed(&call).await?;
         reserved(reply).ok_or_else(|| call.unreadable())
     }
 
@@ -66,7 +66,7 @@ impl CodeStore for RedisStore {
             .bytes(made.as_ref().map_or(&[][..], |mac| mac))
             .number(ms(MESSAGES_KEPT))
             .number(MESSAGES_AT_MOST as u64);
-        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        let reply = self.run_confirmed(&call).await?;
         number(&reply).map(|settled| settled == 1).ok_or_else(|| call.unreadable())
     }
 
@@ -89,7 +89,7 @@ impl CodeStore for RedisStore {
             .packed(|packed| packed.extend_from_slice(&request.key.session_tag()))
             .number(ms(request.remember_used))
             .number(ms(request.receipt_lifetime));
-        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        let reply = self.run_confirmed(&call).await?;
         checked(reply).ok_or_else(|| call.unreadable())
     }
 
@@ -97,7 +97,7 @@ impl CodeStore for RedisStore {
         let receipts = self.keys.receipts(request.phone);
         let keys = [receipts.as_str()];
         let call = REDEEM.on(&keys).bytes(request.receipt.0).bytes(request.request.0);
-        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        let reply = self.run_confirmed(&call).await?;
         number(&reply).map(|redeemed| redeemed == 1).ok_or_else(|| call.unreadable())
     }
 

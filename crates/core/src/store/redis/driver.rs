@@ -35,9 +35,9 @@ impl DriverThread {
         Ok(Self { handle, _stop: stop })
     }
 
-    /// A connection whose driver runs on the thread.
-    pub(super) fn host(&self, connection: ConnectionManager) -> HostedConnection {
-        HostedConnection { connection, handle: self.handle.clone() }
+    /// What a node needs to run its connections here.
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
     }
 }
 
@@ -46,6 +46,12 @@ impl DriverThread {
 pub(super) struct HostedConnection {
     connection: ConnectionManager,
     handle: Handle,
+}
+
+impl HostedConnection {
+    pub(super) fn new(connection: ConnectionManager, handle: Handle) -> Self {
+        Self { connection, handle }
+    }
 }
 
 impl ConnectionLike for HostedConnection {

@@ -2,7 +2,7 @@
 
 use std::{io::Write, sync::LazyLock};
 
-use redis::{ErrorKind, Script, ServerErrorKind, Value, aio::ConnectionLike};
+use redis::{ErrorKind, RedisError, Script, ServerErrorKind, Value, aio::ConnectionLike};
 
 use crate::store::StoreError;
 
@@ -54,10 +54,8 @@ impl Call<'_> {
     /// gets one `EVAL` with the source on the same keys: nothing is loaded on other nodes, and nothing
     /// has run before, so the repeat is safe.
     pub(super) async fn run(&self, connection: &mut impl ConnectionLike) -> Result<Value, StoreError> {
-        let answer = match self.command("EVALSHA", &self.script.digest).query_async(connection).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.command("EVAL", self.script.source).query_async(connection).await
-            }
+        let answer = match self.by_digest().query_async(connection).await {
+            Err(error) if is_forgotten(&error) => self.in_full().query_async(connection).await,
             answer => answer,
         };
         answer.map_err(|source| StoreError::Unavailable { action: self.script.name, source })
@@ -81,6 +79,23 @@ impl Call<'_> {
         StoreError::Unreadable { action: self.script.name }
     }
 
+    pub(super) fn name(&self) -> &'static str {
+        self.script.name
+    }
+
+    /// The key that decides where the script runs: the others share its hash tag.
+    pub(super) fn key(&self) -> &str {
+        self.keys.first().copied().unwrap_or_default()
+    }
+
+    pub(super) fn by_digest(&self) -> redis::Cmd {
+        self.command("EVALSHA", &self.script.digest)
+    }
+
+    pub(super) fn in_full(&self) -> redis::Cmd {
+        self.command("EVAL", self.script.source)
+    }
+
     fn command(&self, name: &str, script: &str) -> redis::Cmd {
         let mut command = redis::cmd(name);
         command.arg(script).arg(self.keys.len()).arg(self.keys);
@@ -91,6 +106,11 @@ impl Call<'_> {
         }
         command
     }
+}
+
+/// True when the script has not run, since Redis knows only its source.
+pub(super) fn is_forgotten(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 macro_rules! scripts {

@@ -79,6 +79,16 @@ fn the_file_replaces_every_default() {
 }
 
 #[test]
+fn redis_can_be_a_cluster_with_replicas_that_confirm() {
+    for url in ["redis+cluster://a:1,b:2", "rediss+cluster://user:pw@a"] {
+        let config = with(&[("TEXTPROOF_REDIS_URL", url), ("TEXTPROOF_REDIS_MIN_REPLICAS", "1")]);
+        let redis = config.redis().unwrap();
+        assert!(matches!(&redis.url, RedisUrl::Server(found) if found.expose_secret() == url));
+        assert_eq!(redis.min_replicas, 1);
+    }
+}
+
+#[test]
 fn the_named_variables_replace_the_file() {
     let config = with(&[
         ("TEXTPROOF_REDIS_URL", "rediss://env"),

@@ -113,6 +113,7 @@ fn values_that_make_no_sense_are_refused_where_they_come_from() {
             "{a}",
             "redis.key_prefix (VAR): a key prefix is 1 to 32 characters of A-Z, a-z, 0-9, `_`, `-`, `.` and `:`",
         ),
+        ("TEXTPROOF_REDIS_MIN_REPLICAS", "17", "redis.min_replicas (VAR): must be 0 to 16"),
         (
             "TEXTPROOF_INGEST_BIND",
             "localhost",
@@ -147,18 +148,8 @@ fn what_this_version_does_not_do_is_said() {
     for (variable, value, expected) in [
         (
             "TEXTPROOF_REDIS_URL",
-            "redis+cluster://a:1,b:2",
-            "redis.url (VAR): redis+cluster:// is not supported by this version",
-        ),
-        (
-            "TEXTPROOF_REDIS_URL",
             "redis+sentinel://a:1/m",
             "redis.url (VAR): redis+sentinel:// is not supported by this version",
-        ),
-        (
-            "TEXTPROOF_REDIS_MIN_REPLICAS",
-            "1",
-            "redis.min_replicas (VAR): this version does not wait for replicas: only 0",
         ),
         ("TEXTPROOF_STREAM_SHARDS", "2", "stream.shards (VAR): this version has one shard: only 1"),
         (
@@ -173,11 +164,21 @@ fn what_this_version_does_not_do_is_said() {
 
 #[test]
 fn a_redis_url_is_one() {
-    for url in ["http://host", "redis:", "redis://", "host:6379", "memory:x", "6379"] {
+    for url in [
+        "http://host",
+        "redis:",
+        "redis://",
+        "redis+cluster://",
+        "http+cluster://a",
+        "host:6379",
+        "memory:x",
+        "6379",
+    ] {
         let message = problem_with("", &[("TEXTPROOF_REDIS_URL", url)]);
         assert_eq!(
             message,
-            "redis.url (TEXTPROOF_REDIS_URL): must be redis://HOST:PORT, rediss://HOST:PORT or memory:"
+            "redis.url (TEXTPROOF_REDIS_URL): must be redis://HOST:PORT, rediss://HOST:PORT, \
+             redis+cluster://HOST:PORT,HOST:PORT or memory:"
         );
     }
 }

@@ -1,0 +1,136 @@
+//! The blocking end of the event stream: a connection of its own for each reader.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value, aio::MultiplexedConnection};
+
+use super::{connection::Connections, ms, node::MAX_BLOCK, reply::Reply, route};
+use crate::store::{Claim, Entry, EventReader, GroupMember, StoreError};
+
+pub(super) struct StreamReader {
+    /// Taken out for good when a read fails: its reply may still be on the way.
+    link: Option<Link>,
+    connections: Arc<Connections>,
+    stream: String,
+    member: GroupMember,
+}
+
+impl StreamReader {
+    /// Opens a connection to the server that owns the stream, and creates the group where it is missing.
+    pub(super) async fn open(
+        connections: Arc<Connections>,
+        stream: String,
+        member: GroupMember,
+    ) -> Result<Self, StoreError> {
+        let link = connect(&connections, &stream, &member.group).await?;
+        Ok(Self { link: Some(link), connections, stream, member })
+    }
+}
+
+#[async_trait]
+impl EventReader for StreamReader {
+    async fn read(&mut self, count: usize, block: Duration) -> Result<Vec<Entry>, StoreError> {
+        const ACTION: &str = "read";
+        let link = self.link.as_mut().ok_or(StoreError::NoConnection { action: ACTION })?;
+        let mut command = redis::cmd("XREADGROUP");
+        command.arg("GROUP").arg(&self.member.group).arg(&self.member.consumer);
+        command.arg("COUNT").arg(count).arg("BLOCK").arg(ms(block.min(MAX_BLOCK)).max(1));
+        command.arg("STREAMS").arg(&self.stream).arg(">");
+        let error = match link.send(&command).await {
+            Ok(reply) => return read(reply).ok_or(StoreError::Unreadable { action: ACTION }),
+            Err(error) if error.code() == Some("NOGROUP") => {
+                tracing::warn!("the event stream or its consumer group was gone and is created again");
+                match link.create_group(&self.stream, &self.member.group).await {
+                    Ok(()) => return Ok(Vec::new()),
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        self.link = None;
+        // Where the slot has moved to, the next reader finds out.
+        self.connections.doubt(&error);
+        Err(unavailable(ACTION, error))
+    }
+}
+
+async fn connect(connections: &Connections, stream: &str, group: &str) -> Result<Link, StoreError> {
+    let mut route = connections.route(stream);
+    loop {
+        let hop = route.next().await.map_err(|source| unavailable("open reader", source))?;
+        // Detached from the pool: dropping it closes the socket, so that Redis forgets a read under way.
+        let connection = route.dedicated(&hop, "open reader").await?;
+        let connection = deadpool_redis::Connection::take(connection);
+        let mut link = Link { connection, asking: hop.asking };
+        match link.create_group(stream, group).await {
+            Ok(()) => return Ok(link),
+            Err(error) if route.again(&hop, &error) => {}
+            Err(source) => return Err(unavailable("create group", source)),
+        }
+    }
+}
+
+/// A connection of one's own to the server that has the stream.
+struct Link {
+    connection: MultiplexedConnection,
+    asking: bool,
+}
+
+impl Link {
+    async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
+        route::send(&mut self.connection, self.asking, command).await
+    }
+
+    /// Creates the group at the start of the stream, so that nothing published before is skipped.
+    async fn create_group(&mut self, stream: &str, group: &str) -> RedisResult<()> {
+        let mut command = redis::cmd("XGROUP");
+        command.arg("CREATE").arg(stream).arg(group).arg("0").arg("MKSTREAM");
+        match self.send(&command).await {
+            Err(error) if error.kind() == ErrorKind::Extension && error.code() == Some("BUSYGROUP") => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+}
+
+fn unavailable(action: &'static str, source: RedisError) -> StoreError {
+    StoreError::Unavailable { action, source }
+}
+
+/// `[[stream, [[position, fields], …]]]`, or nil when nothing came.
+fn read(reply: Value) -> Option<Vec<Entry>> {
+    if matches!(reply, Value::Nil) {
+        return Some(Vec::new());
+    }
+    let mut streams = Reply::new(reply)?;
+    let mut stream = streams.nested()?;
+    stream.text()?;
+    stream.nested()?.rest().map(|value| new_entry(Reply::new(value)?)).collect()
+}
+
+fn new_entry(mut reply: Reply) -> Option<Entry> {
+    let claim = Claim { position: reply.text()?, deliveries: 1 };
+    entry(claim, reply.nested()?)
+}
+
+/// Fields in any order; a field that a newer version added is skipped, a missing one is left empty so
+/// that the entry can still be handed out and looked at.
+pub(super) fn entry(claim: Claim, mut fields: Reply) -> Option<Entry> {
+    let mut entry = Entry {
+        id: String::new(),
+        conflict: false,
+        envelope: String::new(),
+        raw: bytes::Bytes::new(),
+        claim,
+    };
+    while let (Some(name), Some(value)) = (fields.bytes(), fields.bytes()) {
+        match name.as_slice() {
+            b"i" => entry.id = String::from_utf8_lossy(&value).into_owned(),
+            b"c" => entry.conflict = value == b"1",
+            b"e" => entry.envelope = String::from_utf8_lossy(&value).into_owned(),
+            b"r" => entry.raw = value.into(),
+            _ => {}
+        }
+    }
+    Some(entry)
+}

@@ -1,0 +1,203 @@
+//! A Redis Cluster of one's own: three masters on free ports, without replicas.
+
+use std::time::Duration;
+
+use redis::{Cmd, FromRedisValue, InfoDict, RedisResult, cmd};
+
+use crate::{RedisDump, TestRedis, eventually_true};
+
+mod migration;
+
+pub use migration::Migration;
+
+const MASTERS: usize = 3;
+const SLOTS: usize = 16_384;
+const FORM_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Three masters that share the slots evenly. They end with the value.
+///
+/// Redis lets a new cluster serve two seconds after its nodes have started, no sooner: a cluster is for a
+/// test that does much, not for each of many.
+#[derive(Debug)]
+pub struct TestCluster {
+    masters: Vec<TestRedis>,
+}
+
+impl TestCluster {
+    /// Starts the masters and waits until each of them answers for its slots and knows the others.
+    ///
+    /// # Panics
+    /// When `redis-server` is missing, older than 7.0, or the cluster does not form within 20 s.
+    pub async fn start() -> Self {
+        // A master that a test has stopped takes only its own keys with it.
+        let node = TestRedis::builder().cluster_node().arg("cluster-require-full-coverage", "no");
+        let (first, second, third) =
+            tokio::join!(node.clone().start(), node.clone().start(), node.clone().start());
+        let cluster = Self { masters: vec![first, second, third] };
+        cluster.share_slots().await;
+        cluster.meet().await;
+        cluster
+    }
+
+    /// `redis+cluster://` with all masters.
+    pub fn url(&self) -> String {
+        let addresses: Vec<_> = self.masters.iter().map(|master| master.addr().to_string()).collect();
+        format!("redis+cluster://{}", addresses.join(","))
+    }
+
+    /// The masters, to be frozen, killed, monitored or asked one by one.
+    pub fn masters(&self) -> &[TestRedis] {
+        &self.masters
+    }
+
+    /// The slot of a key.
+    ///
+    /// # Panics
+    /// When the first master does not answer.
+    pub async fn slot_of(&self, key: &str) -> u16 {
+        ask(&self.masters[0], cmd("CLUSTER").arg("KEYSLOT").arg(key)).await
+    }
+
+    /// Which of the masters has the slot of this key, as they see it themselves.
+    ///
+    /// # Panics
+    /// When a master does not answer, or none or several have it.
+    pub async fn owner_of(&self, key: &str) -> usize {
+        let slot = self.slot_of(key).await;
+        let mut owners = Vec::new();
+        for (index, master) in self.masters.iter().enumerate() {
+            let own: String = ask(master, cmd("CLUSTER").arg("NODES")).await;
+            if owns(&own, slot) {
+                owners.push(index);
+            }
+        }
+        assert_eq!(owners.len(), 1, "slot {slot} belongs to {owners:?}");
+        owners[0]
+    }
+
+    /// Begins to move the slot of this key to another master; see [`Migration`].
+    ///
+    /// # Panics
+    /// When a master does not answer, or `to` has the slot already.
+    pub async fn migrate(&self, key: &str, to: usize) -> Migration<'_> {
+        Migration::begin(self, self.slot_of(key).await, self.owner_of(key).await, to).await
+    }
+
+    /// Adds a replica of a master and waits until it has caught up.
+    ///
+    /// # Panics
+    /// When it has not within 20 s.
+    pub async fn replica_of(&self, master: usize) -> TestRedis {
+        let master = &self.masters[master];
+        let mut set = cmd("CONFIG");
+        set.arg("SET").arg("repl-diskless-sync-delay").arg(0);
+        let _: () = ask(master, &set).await;
+        let replica = TestRedis::builder().cluster_node().start().await;
+        meet(&replica, master).await;
+        let id: String = ask(master, cmd("CLUSTER").arg("MYID")).await;
+        eventually_true(FORM_DEADLINE, "the replica follows its master", async || {
+            // Refused until it has heard of the master.
+            let follows: RedisResult<()> = try_ask(&replica, cmd("CLUSTER").arg("REPLICATE").arg(&id)).await;
+            let info: RedisResult<InfoDict> = try_ask(&replica, cmd("INFO").arg("replication")).await;
+            let up = info.is_ok_and(|info| info.get::<String>("master_link_status").as_deref() == Some("up"));
+            follows.is_ok() && up
+        })
+        .await;
+        replica
+    }
+
+    /// Has a master reached at another port, that of a [`FaultProxy`](crate::FaultProxy) before it: from now
+    /// on, this is where clients are sent to.
+    ///
+    /// # Panics
+    /// When not all masters say so within 20 s.
+    pub async fn announce(&self, master: usize, port: u16) {
+        let mut set = cmd("CONFIG");
+        set.arg("SET").arg("cluster-announce-port").arg(port);
+        let _: () = ask(&self.masters[master], &set).await;
+        let address = format!("127.0.0.1:{port}@");
+        eventually_true(FORM_DEADLINE, "all masters name the new port", async || {
+            for master in &self.masters {
+                let nodes: String = ask(master, cmd("CLUSTER").arg("NODES")).await;
+                if !nodes.contains(&address) {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
+    }
+
+    /// `SCRIPT FLUSH` on all masters.
+    ///
+    /// # Panics
+    /// When a master does not answer.
+    pub async fn flush_scripts(&self) {
+        for master in &self.masters {
+            let _: () = ask(master, cmd("SCRIPT").arg("FLUSH")).await;
+        }
+    }
+
+    /// Every key of every master, sorted by name. Not while a slot is on its way: its new master does not
+    /// yet answer for it.
+    pub async fn dump_all(&self) -> RedisDump {
+        let mut keys = Vec::new();
+        for master in &self.masters {
+            keys.extend(master.dump_all().await.keys);
+        }
+        keys.sort_by(|one, other| one.key.cmp(&other.key));
+        RedisDump { keys }
+    }
+
+    async fn share_slots(&self) {
+        for (index, master) in self.masters.iter().enumerate() {
+            let (first, end) = (index * SLOTS / MASTERS, (index + 1) * SLOTS / MASTERS);
+            let _: () = ask(master, cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(first).arg(end - 1)).await;
+            // Each needs an epoch of its own, or they settle that between them while tests run.
+            let _: () = ask(master, cmd("CLUSTER").arg("SET-CONFIG-EPOCH").arg(index + 1)).await;
+        }
+    }
+
+    async fn meet(&self) {
+        for (index, master) in self.masters.iter().enumerate() {
+            for other in &self.masters[index + 1..] {
+                meet(master, other).await;
+            }
+        }
+        for master in &self.masters {
+            eventually_true(FORM_DEADLINE, "the masters form a cluster", async || {
+                let info: RedisResult<String> = try_ask(master, cmd("CLUSTER").arg("INFO")).await;
+                info.is_ok_and(|info| {
+                    ["cluster_state:ok", "cluster_slots_ok:16384", "cluster_size:3"]
+                        .iter()
+                        .all(|line| info.contains(line))
+                })
+            })
+            .await;
+        }
+    }
+}
+
+async fn meet(node: &TestRedis, other: &TestRedis) {
+    let mut meet = cmd("CLUSTER");
+    meet.arg("MEET").arg("127.0.0.1").arg(other.port()).arg(other.bus_port());
+    let _: () = ask(node, &meet).await;
+}
+
+/// Reads the line about the node itself in `CLUSTER NODES`: its slots stand from the ninth field on.
+fn owns(nodes: &str, slot: u16) -> bool {
+    let own = nodes.lines().find(|line| line.contains("myself")).unwrap_or_default();
+    own.split_whitespace().skip(8).any(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        // Slots on their way stand in brackets and are named in full before.
+        matches!((first.parse::<u16>(), last.parse::<u16>()), (Ok(first), Ok(last)) if (first..=last).contains(&slot))
+    })
+}
+
+async fn try_ask<T: FromRedisValue>(master: &TestRedis, command: &Cmd) -> RedisResult<T> {
+    command.query_async(&mut master.connection().await).await
+}
+
+async fn ask<T: FromRedisValue>(master: &TestRedis, command: &Cmd) -> T {
+    try_ask(master, command).await.unwrap_or_else(|error| panic!("asking a master of the test: {error}"))
+}
