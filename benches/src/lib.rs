@@ -5,7 +5,7 @@ mod concurrently;
 mod events;
 mod stores;
 
-pub use codes::{InstantGateway, RIGHT, WRONG, login, otp, phone, send};
+pub use codes::{BENCH, InstantGateway, RIGHT, WRONG, failure_limits, login, otp, phone, send};
 pub use concurrently::concurrently;
 pub use events::{BODY, Numbered};
 pub use stores::{empty_store, redis_store};

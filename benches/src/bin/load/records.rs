@@ -135,7 +135,7 @@ impl Records {
 fn code_key(name: &str) -> Option<CodeKey> {
     let tag = name.strip_prefix("tp1:{")?.split('}').next()?;
     let bytes = BASE64URL_NOPAD.decode(tag.as_bytes()).ok()?;
-    Some(CodeKey { phone: Fingerprint::from_bytes(bytes.try_into().ok()?), purpose: login() })
+    Some(CodeKey { phone: Fingerprint::from_bytes(bytes.try_into().ok()?), purpose: login(), session: None })
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use textproof::{
-    PhoneNumber, Purpose, SendOptions, SendOutcome, Verdict, VerifyOptions,
+    ClientAddress, PhoneNumber, Purpose, Receipt, RedeemOptions, Redemption, SendOptions, SendOutcome,
+    Verdict, VerifyOptions,
     event::{Content, DeliveryStatus, Event},
     otp::DeliveryState,
     store::{Consent, DeliveryRecord, MessageKey, Queue},
@@ -34,6 +35,7 @@ struct Story<'a> {
     mac: Poster,
     events: broadcast::Receiver<Event>,
     code: String,
+    receipt: Option<Receipt>,
     message_id: String,
 }
 
@@ -66,6 +68,7 @@ pub(super) async fn walk(local: &Local) -> Vec<Step> {
         "text read on the phone" => read,
         "wrong code" => wrong,
         "right code" => right,
+        "its receipt" => redeem,
         "the same code again" => again,
         "delivery report" => delivery,
         "reply" => reply,
@@ -77,6 +80,9 @@ pub(super) async fn walk(local: &Local) -> Vec<Step> {
     }
     steps
 }
+
+/// The tour has one phone and nobody's address.
+const TOUR: ClientAddress<'static> = ClientAddress::None { why: "the tour" };
 
 impl<'a> Story<'a> {
     fn begin(local: &'a Local) -> anyhow::Result<Self> {
@@ -92,6 +98,7 @@ impl<'a> Story<'a> {
             phone,
             local,
             code: String::new(),
+            receipt: None,
             message_id: String::new(),
         })
     }
@@ -108,11 +115,14 @@ impl<'a> Story<'a> {
         let options = SendOptions {
             comment: Some(COMMENT),
             web_otp_domain: Some(WEB_OTP_DOMAIN),
+            address: TOUR,
             ..SendOptions::default()
         };
         let outcome = self.local.otp.send(&self.phone, &self.login, COMPANY, options).await?;
         let SendOutcome::Sent(challenge) = outcome else { bail!("{outcome:?}") };
-        let DeliveryState::Accepted { message_id } = challenge.delivery else { bail!("the answer was lost") };
+        let DeliveryState::Accepted { message_id: Some(message_id) } = challenge.delivery else {
+            bail!("the answer was lost")
+        };
         self.message_id = message_id;
         Ok(format!("to {}, {} sends left", self.phone, challenge.sends_left))
     }
@@ -129,7 +139,8 @@ impl<'a> Story<'a> {
     }
 
     async fn verify(&self, code: &str) -> anyhow::Result<Verdict> {
-        Ok(self.local.otp.verify(&self.phone, &self.login, code, VerifyOptions::default()).await?)
+        let options = VerifyOptions { address: TOUR, ..VerifyOptions::default() };
+        Ok(self.local.otp.verify(&self.phone, &self.login, code, options).await?)
     }
 
     async fn wrong(&mut self) -> anyhow::Result<String> {
@@ -142,8 +153,19 @@ impl<'a> Story<'a> {
     async fn right(&mut self) -> anyhow::Result<String> {
         let spaced = format!("{} {}", &self.code[..3], &self.code[3..]);
         let verdict = self.verify(&spaced).await?;
-        ensure!(verdict.is_verified(), "{verdict:?}");
+        let Verdict::Verified { receipt, .. } = verdict else { bail!("{verdict:?}") };
+        self.receipt = Some(receipt);
         Ok("verified, though typed with a space".into())
+    }
+
+    async fn redeem(&mut self) -> anyhow::Result<String> {
+        let receipt = self.receipt.take().context("no receipt")?;
+        for expected in [Redemption::Redeemed, Redemption::Refused] {
+            let options = RedeemOptions::default();
+            let answer = self.local.otp.redeem(&self.phone, &self.login, receipt.as_str(), options).await?;
+            ensure!(answer == expected, "{answer:?}");
+        }
+        Ok("redeemed once, refused the second time".into())
     }
 
     async fn again(&mut self) -> anyhow::Result<String> {

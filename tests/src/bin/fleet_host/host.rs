@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 use textproof::{
-    Code, CodeSource, Error, Otp, OtpSettings, Purpose, SendOptions, SendOutcome, VerifyOptions,
+    ClientAddress, Code, CodeSource, Error, Otp, OtpSettings, Purpose, SendOptions, SendOutcome,
+    VerifyOptions,
     gateway::{Gateway, GatewayError},
     otp::DeliveryState,
     token::TokenError,
@@ -12,6 +13,9 @@ use textproof::{
 use textproof_service::{assemble, config::Config};
 
 use crate::{command::Command, control::Control, load};
+
+/// Nobody's address: what is looked at here are the phone's own budgets.
+pub(crate) const FLEET: ClientAddress<'static> = ClientAddress::None { why: "a test of a fleet" };
 
 /// Brand in the texts.
 pub(crate) const COMPANY: &str = "Fleet";
@@ -26,18 +30,12 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(config: Config, code_length: usize) -> anyhow::Result<Self> {
         let store = assemble::shared_store(&config)?;
-        let gateway = assemble::gateway(&config, &store)?;
+        let gateways = assemble::gateways(&config, &store)?;
         let settings = config.require_otp()?;
-        let settings = OtpSettings {
-            tenant: settings.tenant,
-            policy: settings.policy.with_code_length(code_length)?,
-            countries: settings.countries,
-            web_otp_domains: settings.web_otp_domains,
-            fingerprint_key: settings.fingerprint_key,
-            peppers: settings.peppers,
-        };
+        let policy = settings.policy.clone().with_code_length(code_length)?;
+        let settings = OtpSettings { policy, ..settings };
         Ok(Self {
-            otp: Otp::new(settings, store, gateway),
+            otp: Otp::new(settings, store, gateways)?,
             purpose: Purpose::new("login")?,
             gateways: Vec::new(),
             config,
@@ -60,6 +58,7 @@ impl Host {
         let code = code.map(Code::parse).transpose()?;
         let options = SendOptions {
             code: code.as_ref().map_or(CodeSource::Ours, CodeSource::Given),
+            address: FLEET,
             ..SendOptions::default()
         };
         let sent = self.otp.send(&phone, &self.purpose, COMPANY, options).await;
@@ -81,7 +80,8 @@ impl Host {
         let checks = codes.into_iter().map(|code| {
             let (otp, phone, purpose) = (self.otp.clone(), phone.clone(), self.purpose.clone());
             async move {
-                let verdict = otp.verify(&phone, &purpose, &code, VerifyOptions::default()).await;
+                let options = VerifyOptions { address: FLEET, ..VerifyOptions::default() };
+                let verdict = otp.verify(&phone, &purpose, &code, options).await;
                 verdict.map_or_else(|error| logged(&error), |verdict| verdict.as_str())
             }
         });
@@ -92,7 +92,7 @@ impl Host {
     fn open(&mut self, count: usize) -> anyhow::Result<Value> {
         for _ in 0..count {
             let store = assemble::shared_store(&self.config)?;
-            self.gateways.push(assemble::gateway(&self.config, &store)?);
+            self.gateways.extend(assemble::gateways(&self.config, &store)?);
         }
         Ok(json!({ "open": self.gateways.len() }))
     }

@@ -63,7 +63,7 @@ fn the_file_replaces_every_default() {
     assert_eq!(otp.countries, Countries::new(["NZ"], Some("NZ")).unwrap());
     assert_eq!(otp.policy, policy(60, 3));
     assert_eq!(otp.web_otp_domains, ["file.example.com"]);
-    assert_eq!(otp.gateways, [GatewayName::MobileApiConnect]);
+    assert_eq!(config.gateway_names().unwrap(), [GatewayName::MobileApiConnect]);
     let ingest = config.require_ingest().unwrap();
     assert_eq!((ingest.bind.port(), ingest.metrics_bind.port(), ingest.body_limit), (1, 2, 1024));
     let worker = config.require_worker().unwrap();
@@ -140,7 +140,7 @@ fn every_key_has_a_variable_of_the_regular_form() {
     assert_eq!((otp.policy, otp.tenant.as_str()), (policy(90, 4), "12345"));
     assert_eq!(otp.countries, Countries::new(["GB", "NZ"], Some("NZ")).unwrap());
     assert_eq!(otp.web_otp_domains, ["a.example.com", "b.example.com"]);
-    assert_eq!(otp.gateways, [GatewayName::Connexus]);
+    assert_eq!(config.gateway_names().unwrap(), [GatewayName::Connexus]);
     assert_eq!(config.connexus().unwrap().unwrap().client_id, "quoted");
     // A secret is taken to the letter.
     assert_eq!(config.mobile_api_connect().unwrap().unwrap().key.expose_secret(), r#""raw""#);
