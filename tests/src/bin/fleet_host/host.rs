@@ -45,20 +45,31 @@ impl Host {
     /// Does what is asked. A fault of the product is part of the answer; an error is a mistake of the test.
     pub(crate) async fn obey(&mut self, command: Command, control: &mut Control) -> anyhow::Result<Value> {
         match command {
-            Command::Send { phone, code } => self.send(&phone, code.as_deref()).await,
-            Command::Verify { phone, codes } => self.verify(&phone, codes, control).await,
+            Command::Send { phone, code, session, idempotency_key } => {
+                self.send(&phone, code.as_deref(), session.as_deref(), idempotency_key.as_deref()).await
+            }
+            Command::Now => Ok(json!({ "now_ms": jiff::Timestamp::now().as_millisecond() })),
+            Command::Verify { phone, codes, session } => self.verify(&phone, codes, session, control).await,
             Command::OpenGateways { count } => self.open(count),
             Command::CheckGateways { tasks } => self.check(tasks, control).await,
             Command::Load { first, tasks, millis } => load::run(self, control, first, tasks, millis).await,
         }
     }
 
-    async fn send(&self, phone: &str, code: Option<&str>) -> anyhow::Result<Value> {
+    async fn send(
+        &self,
+        phone: &str,
+        code: Option<&str>,
+        session: Option<&str>,
+        idempotency_key: Option<&str>,
+    ) -> anyhow::Result<Value> {
         let phone = self.otp.phone(phone)?;
         let code = code.map(Code::parse).transpose()?;
         let options = SendOptions {
             code: code.as_ref().map_or(CodeSource::Ours, CodeSource::Given),
             address: FLEET,
+            session,
+            idempotency_key,
             ..SendOptions::default()
         };
         let sent = self.otp.send(&phone, &self.purpose, COMPANY, options).await;
@@ -75,12 +86,20 @@ impl Host {
         })
     }
 
-    async fn verify(&self, phone: &str, codes: Vec<String>, control: &mut Control) -> anyhow::Result<Value> {
+    async fn verify(
+        &self,
+        phone: &str,
+        codes: Vec<String>,
+        session: Option<String>,
+        control: &mut Control,
+    ) -> anyhow::Result<Value> {
         let phone = self.otp.phone(phone)?;
         let checks = codes.into_iter().map(|code| {
             let (otp, phone, purpose) = (self.otp.clone(), phone.clone(), self.purpose.clone());
+            let session = session.clone();
             async move {
-                let options = VerifyOptions { address: FLEET, ..VerifyOptions::default() };
+                let session = session.as_deref();
+                let options = VerifyOptions { address: FLEET, session, ..VerifyOptions::default() };
                 let verdict = otp.verify(&phone, &purpose, &code, options).await;
                 verdict.map_or_else(|error| logged(&error), |verdict| verdict.as_str())
             }

@@ -14,6 +14,10 @@ pub(super) const REPLY: &str = "canary reply: call me back";
 pub(super) const OWN_CODE: &str = "90210417";
 pub(super) const GUESS: &str = "73920184";
 
+/// The application's own names, which stand in Redis as keyed fingerprints.
+pub(super) const SESSION: &str = "canary-session-of-an-application";
+pub(super) const IDEMPOTENCY_KEY: &str = "canary-idempotency-key";
+
 /// One thing with all its spellings.
 pub(super) struct Canary {
     pub(super) what: String,
@@ -61,6 +65,8 @@ pub(super) fn all() -> Vec<Canary> {
         Canary::key("the path secret", PATH_SECRET),
         Canary::key("the signing secret", SIGNING_SECRET),
         Canary::key("the client secret", CLIENT_SECRET),
+        Canary::key("a session", SESSION),
+        Canary::key("an idempotency key", IDEMPOTENCY_KEY),
     ]
 }
 

@@ -13,13 +13,14 @@ use super::{
 use crate::{host::Host, sandbox::Sandbox};
 
 const DEADLINE: Duration = Duration::from_secs(20);
-const PHONES: [&str; 7] = [
+const PHONES: [&str; 8] = [
     "+64211840271",
     "+64211840382",
     "+64211840493",
     "+64211840504",
     "+64211840615",
     "+64211840726",
+    "+64211840948",
     "+64211840837",
 ];
 
@@ -108,6 +109,19 @@ impl Walk {
 
         self.script(json!({ "kind": "refused_200", "on": "otp", "times": 1 })).await;
         assert_eq!(self.send(PHONES[4], None).await, "gateway_refused");
+
+        let named = json!({
+            "do": "send", "phone": PHONES[6], "session": secrets::SESSION,
+            "idempotency_key": secrets::IDEMPOTENCY_KEY,
+        });
+        for _ in 0..2 {
+            assert_eq!(self.hosts[0].ask(named.clone()).await["outcome"], "sent");
+        }
+        let code = self.sandbox.last_code(PHONES[6]).await;
+        self.codes.push(Canary::new("the code of a session", &code));
+        let verify =
+            json!({ "do": "verify", "phone": PHONES[6], "codes": [code], "session": secrets::SESSION });
+        assert_eq!(self.hosts[1].run(verify).await, json!({ "verified": 1 }));
     }
 
     /// Webhooks of both gateways, genuine, doubled and forged, until the worker has acted on all of them.
@@ -129,12 +143,12 @@ impl Walk {
         for text in ["STOP", "START", secrets::REPLY] {
             self.reply("connexus", PHONES[5], text).await;
         }
-        self.reply("mobile-api-connect", PHONES[6], secrets::REPLY).await;
+        self.reply("mobile-api-connect", PHONES[7], secrets::REPLY).await;
         for kind in ["duplicate", "forge"] {
             self.script(json!({ "kind": kind, "gateway": "connexus", "times": 1 })).await;
             self.reply("connexus", PHONES[5], secrets::REPLY).await;
             self.script(json!({ "kind": kind, "gateway": "mobile-api-connect", "times": 1 })).await;
-            self.reply("mobile-api-connect", PHONES[6], secrets::REPLY).await;
+            self.reply("mobile-api-connect", PHONES[7], secrets::REPLY).await;
         }
         eventually_true(DEADLINE, "the gateways have told everything", async || {
             let webhooks = &self.sandbox.stats().await["webhooks"];

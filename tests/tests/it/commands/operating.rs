@@ -44,7 +44,9 @@ async fn one_idempotency_key_is_one_text() {
     }
     assert_eq!(desk.texts(E164).await.len(), 1);
     let other = ["send", PHONE, "--company", "Other", "--idempotency-key", "order 7"];
-    desk.run(&other).await.assert_refused("--idempotency-key");
+    let refused = desk.run(&other).await;
+    assert_eq!(refused.status, 64, "{}", refused.output());
+    assert!(refused.stderr.contains("--idempotency-key"), "{}", refused.output());
 }
 
 #[tokio::test]
