@@ -1,6 +1,7 @@
 //! The public API and the store conformance suite, over memory and over a real Redis.
 
 mod addresses;
+mod ageing;
 mod breakers;
 mod cluster;
 mod codes;
@@ -8,6 +9,7 @@ mod consents;
 mod deliveries;
 mod events;
 mod failover;
+mod failures;
 mod faults;
 mod fixed;
 mod fixture;
@@ -15,12 +17,15 @@ mod floods;
 mod fraud;
 mod host;
 mod idempotency;
+mod interleavings;
 mod limits;
+mod model;
 mod operating;
 mod otp;
 mod receipts;
 mod replicas;
 mod schema;
+mod sessions;
 mod shared_token;
 mod suppressed;
 mod tokens;
