@@ -20,6 +20,8 @@ pub(crate) struct World {
 }
 
 enum Time {
+    /// As it goes by.
+    Real,
     Clock(Arc<AtomicU64>),
     Aged(TestRedis),
 }
@@ -37,6 +39,11 @@ impl World {
         Self { store: redis_store(&server), time: Time::Aged(server) }
     }
 
+    /// A store whose time is left alone.
+    pub(crate) fn unaged(store: &Arc<dyn Store>) -> Self {
+        Self { store: Arc::clone(store), time: Time::Real }
+    }
+
     pub(crate) async fn advance(&self, by: Duration) {
         let by_ms = u64::try_from(by.as_millis()).expect("a short time");
         match &self.time {
@@ -44,6 +51,7 @@ impl World {
                 clock.fetch_add(by_ms, Ordering::SeqCst);
             }
             Time::Aged(server) => age(server, by_ms).await,
+            Time::Real => panic!("real time cannot be advanced"),
         }
     }
 

@@ -49,7 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// A run of model and store side by side.
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     world: &'a World,
     phone: Fingerprint,
     limits: SendLimits,
@@ -68,7 +68,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(world: &'a World, phone: u8) -> Self {
+    pub(crate) fn new(world: &'a World, phone: u8) -> Self {
         let ms = Duration::from_millis;
         let (sends, period) = model::WINDOW;
         let window = Window { sends: u8::try_from(sends).expect("few"), period: ms(period) };
@@ -134,6 +134,20 @@ impl<'a> Run<'a> {
 
     async fn send(&mut self, session: Session) {
         let (id, digits) = (self.id(), 100_000 + self.next);
+        let answer = self.reserve(session, id, digits).await;
+        assert_eq!(answer, self.model.send(session, id, digits, self.now));
+        if answer == Sent::Fresh {
+            let at = usize::from(session);
+            (self.live[at], self.compared[at]) = (digits, 0);
+            (self.left[at], self.used[at]) = (model::GUESSES, false);
+        }
+        if !matches!(answer, Sent::Refused(_)) {
+            self.sends.push((id, session));
+        }
+    }
+
+    /// What the store says to a send.
+    pub(crate) async fn reserve(&self, session: Session, id: u32, digits: u32) -> Sent {
         let fresh = NewCode {
             origin: CodeOrigin::Derived,
             digits: 6,
@@ -155,7 +169,7 @@ impl<'a> Run<'a> {
             resend_min_left: ms(model::RESEND_MIN_LEFT),
             macs: CodeMacs(vec![(TAG, [0; 16])]),
         };
-        let answer = match self.world.store.reserve(&request).await.expect("the store answers") {
+        match self.world.store.reserve(&request).await.expect("the store answers") {
             Reserved::Granted(granted) if granted.same.is_some() => Sent::Same,
             Reserved::Granted(_) => Sent::Fresh,
             Reserved::Denied { by, .. } => Sent::Refused(match by {
@@ -164,20 +178,17 @@ impl<'a> Run<'a> {
                 Denial::Locked => Refusal::Locked,
                 Denial::Sessions => Refusal::Sessions,
             }),
-        };
-        assert_eq!(answer, self.model.send(session, id, digits, self.now));
-        if answer == Sent::Fresh {
-            let at = usize::from(session);
-            (self.live[at], self.compared[at]) = (digits, 0);
-            (self.left[at], self.used[at]) = (model::GUESSES, false);
-        }
-        if !matches!(answer, Sent::Refused(_)) {
-            self.sends.push((id, session));
         }
     }
 
     async fn settle(&mut self, back: usize, outcome: Outcome) {
         let Some((id, session)) = self.sends.iter().rev().nth(back).copied() else { return };
+        self.close(session, id, outcome).await;
+        self.model.settle(id, outcome, self.now);
+    }
+
+    /// Tells the store what became of a send.
+    pub(crate) async fn close(&self, session: Session, id: u32, outcome: Outcome) {
         let taken = message("MSG1");
         let settlement = match outcome {
             Outcome::Sent => sent(&taken),
@@ -186,33 +197,12 @@ impl<'a> Run<'a> {
         };
         let settle = Settle { key: &self.key(session), send: request_id(id), settlement };
         self.world.store.settle_send(&settle).await.expect("the store answers");
-        self.model.settle(id, outcome, self.now);
     }
 
     async fn check(&mut self, session: Session, id: u32, right: bool, own_handle: bool) {
         let at = usize::from(session);
         let digits = if right { self.live[at] } else { 999_999 };
-        let check = Check {
-            key: &self.key(session),
-            request: request_id(id),
-            handle: Some(if own_handle { [4; 6] } else { [9; 6] }),
-            macs: CodeMacs(vec![(TAG, mac(digits))]),
-            limits: &self.limits,
-            failures: &self.failures,
-            remember_used: Duration::from_millis(model::REMEMBERED),
-            receipt_lifetime: Duration::from_secs(60),
-        };
-        let answer = match self.world.store.check(&check).await.expect("the store answers") {
-            Checked::Right => Answer::Right,
-            Checked::Wrong { left } => Answer::Wrong { left },
-            Checked::Exhausted { .. } => Answer::Exhausted,
-            Checked::AlreadyUsed => Answer::AlreadyUsed,
-            Checked::Absent => Answer::Absent,
-            Checked::Throttled { retry_after: None } => Answer::Locked,
-            Checked::Throttled { retry_after: Some(wait) } => {
-                Answer::Waits { ms: u64::try_from(wait.as_millis()).expect("a short wait") }
-            }
-        };
+        let answer = self.ask(session, id, digits, own_handle).await;
         let failures_before = self.model.failures();
         let expected = self.model.check(session, id, digits, own_handle, self.now);
         match (answer, expected) {
@@ -223,6 +213,31 @@ impl<'a> Run<'a> {
             (answer, expected) => assert_eq!(answer, expected),
         }
         self.within_budget(at, answer, failures_before);
+    }
+
+    /// What the store says to a guess.
+    pub(crate) async fn ask(&self, session: Session, id: u32, digits: u32, own_handle: bool) -> Answer {
+        let check = Check {
+            key: &self.key(session),
+            request: request_id(id),
+            handle: Some(if own_handle { [4; 6] } else { [9; 6] }),
+            macs: CodeMacs(vec![(TAG, mac(digits))]),
+            limits: &self.limits,
+            failures: &self.failures,
+            remember_used: Duration::from_millis(model::REMEMBERED),
+            receipt_lifetime: Duration::from_secs(60),
+        };
+        match self.world.store.check(&check).await.expect("the store answers") {
+            Checked::Right => Answer::Right,
+            Checked::Wrong { left } => Answer::Wrong { left },
+            Checked::Exhausted { .. } => Answer::Exhausted,
+            Checked::AlreadyUsed => Answer::AlreadyUsed,
+            Checked::Absent => Answer::Absent,
+            Checked::Throttled { retry_after: None } => Answer::Locked,
+            Checked::Throttled { retry_after: Some(wait) } => {
+                Answer::Waits { ms: u64::try_from(wait.as_millis()).expect("a short wait") }
+            }
+        }
     }
 
     /// The budgets, whatever the model says. A repeat of a counted check compares nothing: its guesses left are

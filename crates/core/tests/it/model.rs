@@ -24,7 +24,7 @@ pub(crate) const FORGOTTEN: u64 = 600_000;
 /// Sessions are small numbers; 0 is the one without a name.
 pub(crate) type Session = u8;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Phone {
     codes: BTreeMap<Session, Code>,
     /// Times of the sends that were not given back.
@@ -36,7 +36,7 @@ pub(crate) struct Phone {
     session_failures: BTreeMap<Session, (u8, u64)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Code {
     digits: u32,
     ends: u64,
