@@ -67,6 +67,14 @@ fn accepted(reference: &str) -> Accepted {
 /// # Panics
 /// When the library refuses these settings.
 pub fn otp(store: Arc<dyn Store>) -> Otp {
+    otp_with(store, Arc::new(InstantGateway))
+}
+
+/// The same with another gateway.
+///
+/// # Panics
+/// When the library refuses these settings.
+pub fn otp_with(store: Arc<dyn Store>, gateway: Arc<dyn Gateway>) -> Otp {
     let pepper = Pepper::new("bench", &[2; 32]).expect("32 bytes");
     let policy = Policy::default()
         .with_guesses(10)
@@ -78,7 +86,7 @@ pub fn otp(store: Arc<dyn Store>) -> Otp {
     let key = FingerprintKey::new(&[1; 32]).expect("32 bytes");
     let peppers = Peppers::new(vec![pepper]).expect("one pepper");
     let settings = OtpSettings { policy, ..OtpSettings::new("default", countries, key, peppers) };
-    Otp::new(settings, store, vec![Arc::new(InstantGateway)]).expect("settings that may run")
+    Otp::new(settings, store, vec![gateway]).expect("settings that may run")
 }
 
 /// The `n`th phone; there are ten million.

@@ -25,7 +25,7 @@ use crate::{
     yardstick::{RANDOM, ScriptCall, Yardstick},
 };
 
-const TARGET: f64 = 0.85;
+const TARGET: f64 = 0.9;
 /// No code has this MAC, but for a chance of one in 2^128.
 const WRONG_MAC: [u8; 16] = [0xAA; 16];
 

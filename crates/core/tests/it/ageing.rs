@@ -98,9 +98,9 @@ async fn age(server: &TestRedis, by_ms: u64) {
             let mut record: Vec<u8> =
                 redis::cmd("GET").arg(&key).query_async(&mut connection).await.expect("GET answers");
             if kind == ":w" {
-                age_sends(&mut record, by_ms)
+                age_sends(&mut record, by_ms);
             } else {
-                age_each(&mut record, 12, 30, by_ms)
+                age_each(&mut record, 12, 30, by_ms);
             }
             let mut set = redis::cmd("SET");
             let () = set
