@@ -7,45 +7,39 @@ use test_support::TestRedis;
 use textproof::store::RequestId;
 
 pub(crate) async fn run(codes: u32) -> anyhow::Result<()> {
+    println!("bytes for each of {codes} live codes, keys, expiry and hash tables included");
+    let records = each(codes, true).await?;
+    println!("code record                    {records:>6.1}  (target 200)");
+    let both = each(codes, false).await?;
+    println!("with the sends of its phone    {both:>6.1}  (target 380)");
+    Ok(())
+}
+
+/// Bytes for each code; `alone` deletes each phone's sends at once, so that the hash tables never hold them.
+async fn each(codes: u32, alone: bool) -> anyhow::Result<f64> {
     let server = TestRedis::start().await;
     let mut connection = server.connection().await;
     let empty = used(&mut connection).await?;
     let reserver = Reserver::new(&redis_store(&server));
+    let deleting = connection.clone();
     concurrently(codes, move |_| {
-        let reserver = reserver.clone();
+        let (reserver, mut deleting) = (reserver.clone(), deleting.clone());
         async move {
             let (key, send) = (reserver.phone(), RequestId::random());
             assert!(reserver.reserve(&key, send).await.expect("the store answers"), "granted");
             assert!(reserver.settle(&key, send).await.expect("the store answers"), "settled");
+            if alone {
+                let sends = format!("tp1:{{{}}}:w", key.phone.as_str());
+                let () = redis::cmd("DEL").arg(sends).query_async(&mut deleting).await.expect("DEL answers");
+            }
         }
     })
     .await;
     let keys: u64 = redis::cmd("DBSIZE").query_async(&mut connection).await?;
-    ensure!(keys == u64::from(codes) * 2, "{keys} keys for {codes} codes");
-    let both = used(&mut connection).await? - empty;
-    delete_sends(&mut connection).await?;
-    let records = used(&mut connection).await? - empty;
-    let each = |bytes: u64| bytes as f64 / f64::from(codes);
-    println!("bytes for each of {codes} live codes, keys, expiry and hash tables included");
-    println!("code record                    {:>6.1}  (target 200)", each(records));
-    println!("with the sends of its phone    {:>6.1}  (target 380)", each(both));
-    Ok(())
-}
-
-async fn delete_sends(connection: &mut MultiplexedConnection) -> anyhow::Result<()> {
-    let mut cursor = 0u64;
-    loop {
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg("tp1:{*}:w").arg("COUNT").arg(5_000);
-        let (next, names): (u64, Vec<String>) = scan.query_async(connection).await?;
-        if !names.is_empty() {
-            let () = redis::cmd("DEL").arg(names).query_async(connection).await?;
-        }
-        if next == 0 {
-            return Ok(());
-        }
-        cursor = next;
-    }
+    let expected = u64::from(codes) * if alone { 1 } else { 2 };
+    ensure!(keys == expected, "{keys} keys for {codes} codes");
+    let bytes = used(&mut connection).await? - empty;
+    Ok(bytes as f64 / f64::from(codes))
 }
 
 async fn used(connection: &mut MultiplexedConnection) -> anyhow::Result<u64> {

@@ -9,6 +9,7 @@ use std::{
 use anyhow::ensure;
 use async_trait::async_trait;
 use benches::{BENCH, WRONG, concurrently, login, otp_with, phone, redis_store};
+use rand::seq::SliceRandom as _;
 use test_support::TestRedis;
 use textproof::{
     Otp, SendOptions, SendOutcome, Verdict, VerifyOptions,
@@ -26,16 +27,17 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     checks(&otp).await
 }
 
-/// Known and unknown phones in turn: real sends, and suppressed ones.
+/// Known and unknown phones in random order: real sends, and suppressed ones.
 async fn sends(otp: &Otp) -> anyhow::Result<()> {
     // The first sends teach how long one takes.
     for n in 0..100 {
         timed_send(otp, 9_000_000 + n, false).await?;
     }
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for n in 0..SENDS {
-        known.push(timed_send(otp, 2 * n, false).await?);
-        unknown.push(timed_send(otp, 2 * n + 1, true).await?);
+    for n in shuffled(2 * SENDS) {
+        let suppress = n % 2 == 1;
+        let took = timed_send(otp, n, suppress).await?;
+        if suppress { unknown.push(took) } else { known.push(took) }
     }
     report("sends", known, unknown);
     Ok(())
@@ -51,7 +53,7 @@ async fn timed_send(otp: &Otp, n: u32, suppress: bool) -> anyhow::Result<Duratio
     Ok(took)
 }
 
-/// One wrong guess at each phone, known and unknown in turn.
+/// One wrong guess at each phone, known and unknown in random order.
 async fn checks(otp: &Otp) -> anyhow::Result<()> {
     let sender = otp.clone();
     concurrently(2 * CHECKS, move |n| {
@@ -65,7 +67,7 @@ async fn checks(otp: &Otp) -> anyhow::Result<()> {
     })
     .await;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for n in 0..2 * CHECKS {
+    for n in shuffled(2 * CHECKS) {
         let phone = phone(otp, 1_000_000 + n);
         let options = VerifyOptions { address: BENCH, ..VerifyOptions::default() };
         let before = Instant::now();
@@ -77,6 +79,13 @@ async fn checks(otp: &Otp) -> anyhow::Result<()> {
     }
     report("checks", known, unknown);
     Ok(())
+}
+
+/// The numbers below `count`: what comes in turn would see whatever else comes in turn.
+fn shuffled(count: u32) -> Vec<u32> {
+    let mut numbers: Vec<u32> = (0..count).collect();
+    numbers.shuffle(&mut rand::rng());
+    numbers
 }
 
 fn report(what: &str, mut known: Vec<Duration>, mut unknown: Vec<Duration>) {

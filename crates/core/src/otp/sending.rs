@@ -274,7 +274,7 @@ impl Sending {
             }
             _ => {
                 let outcome = self.dispatch(&context, &begun).await;
-                self.otp.pace.record(begun.at);
+                sleep_until(self.otp.pace.record(begun.at)).await;
                 outcome
             }
         };
