@@ -97,10 +97,10 @@ pub(crate) struct SendOptions {
     #[arg(long, value_name = "HOST")]
     pub(crate) web_otp_domain: Option<String>,
     /// The application's session: the code is good in the same one only.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) session: Option<String>,
     /// Send once under this key, whatever happens; the same key gets the same outcome.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub(crate) idempotency_key: Option<String>,
 }
 
@@ -108,13 +108,14 @@ pub(crate) struct SendOptions {
 pub(crate) struct RedeemOptions {
     /// The phone, in national or international format.
     pub(crate) phone: String,
-    /// The receipt that `verify` printed.
+    /// The receipt that `verify` printed. It may begin with a hyphen.
+    #[arg(allow_hyphen_values = true)]
     pub(crate) receipt: String,
     /// What the code was for.
     #[arg(long, default_value = "login")]
     pub(crate) purpose: String,
     /// The session that the code was sent in.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) session: Option<String>,
 }
 
@@ -174,10 +175,10 @@ pub(crate) struct VerifyOptions {
     /// What the code is for.
     #[arg(long, default_value = "login")]
     pub(crate) purpose: String,
-    /// The handle that `send` printed.
-    #[arg(long)]
+    /// The handle that `send` printed. It may begin with a hyphen.
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) handle: Option<String>,
     /// The session that the code was sent in.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) session: Option<String>,
 }

@@ -36,6 +36,24 @@ async fn a_receipt_is_printed_once_and_redeemed_once() {
     }
 }
 
+/// Handles and receipts are base64url: one in 64 begins with a hyphen, and is no flag.
+#[tokio::test]
+async fn what_begins_with_a_hyphen_is_a_value() {
+    let desk = Desk::start().await;
+    send(&desk, &["--session", "-s1", "--idempotency-key", "-k1"]).await;
+    let handle = "-AAAAAAAAAAAAAAAAAAAAA";
+    let verdict = desk.run(&["--json", "verify", PHONE, CODE, "--handle", handle, "--session", "-s1"]).await;
+    assert_eq!(
+        (verdict.status, verdict.json()),
+        (1, json!({ "verdict": "expired" })),
+        "{}",
+        verdict.output()
+    );
+    let receipt = "-".to_owned() + &"A".repeat(39);
+    let refused = desk.run(&["--json", "redeem", PHONE, &receipt]).await;
+    assert_eq!((refused.status, &refused.json()["outcome"]), (1, &json!("refused")), "{}", refused.output());
+}
+
 #[tokio::test]
 async fn one_idempotency_key_is_one_text() {
     let desk = Desk::start().await;
