@@ -138,7 +138,9 @@ impl Gateway for SlowGateway {
     async fn send_code(&self, message: &CodeMessage<'_>) -> Result<CodeAccepted, GatewayError> {
         // A thread's sleep and not the runtime's: a gateway does not answer on the ticks of our timer.
         let takes = Duration::from_micros(rand::random_range(3_000..9_000));
-        let _ = spawn_blocking(move || thread::sleep(takes)).await;
+        #[expect(clippy::disallowed_methods, reason = "a finer clock than the runtime's")]
+        let slept = spawn_blocking(move || thread::sleep(takes)).await;
+        drop(slept);
         let accepted = Accepted { message_id: format!("MSG{}", message.reference), parts: Some(1) };
         Ok(CodeAccepted { accepted, code: None })
     }

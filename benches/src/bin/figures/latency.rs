@@ -79,6 +79,7 @@ async fn leg(side: &Side, rate: f64, is_ping: bool) -> anyhow::Result<(f64, f64)
 }
 
 /// Lets as many calls start as are due, until the leg is over.
+#[expect(clippy::disallowed_methods, reason = "a finer clock than the runtime's")]
 fn pacer(due: Arc<Semaphore>, rate: f64, start: Instant) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         let mut started = 0u64;

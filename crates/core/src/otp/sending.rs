@@ -2,7 +2,7 @@
 //! caller has gone.
 
 use jiff::{Timestamp, tz::TimeZone};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
@@ -269,12 +269,12 @@ impl Sending {
             }
             Source::Suppressed => {
                 self.settle_unsent(&context).await;
-                sleep_until(self.otp.pace.end_of(begun.at)).await;
+                self.otp.pace.sleep(begun.at).await;
                 Ok(self.sent(&context, &begun, self.parts, DeliveryState::Accepted { message_id: None }))
             }
             _ => {
                 let outcome = self.dispatch(&context, &begun).await;
-                sleep_until(self.otp.pace.record(begun.at)).await;
+                self.otp.pace.record(begun.at);
                 outcome
             }
         };
