@@ -107,7 +107,8 @@ impl Findings {
             };
             self.note(
                 "gateway",
-                outcome.map(|()| format!("{}: reachable, credentials accepted", gateway.name())),
+                // Not every gateway says yes to credentials without a send; each says no to wrong ones where it can.
+                outcome.map(|()| format!("{}: reachable, credentials not refused", gateway.name())),
             );
         }
     }

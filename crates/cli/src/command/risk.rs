@@ -3,8 +3,14 @@
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use textproof::policy::{Policy, Risk};
-use textproof_service::{config::Config, exit};
+use textproof::{
+    otp::OtpSetupError,
+    policy::{Policy, Risk},
+};
+use textproof_service::{
+    config::{Config, ConfigError},
+    exit,
+};
 
 use crate::{arguments, output};
 
@@ -25,6 +31,13 @@ pub(crate) fn run(config: &Config, options: &arguments::RiskOptions, json: bool)
             facts.push(("fleet_sends_a_day", json!(sends)));
             facts.push(("per_fleet_and_day", figure(fleet)));
             above |= accepted.per_fleet_day.is_some_and(|accepted| fleet > accepted * (1.0 + 1e-9));
+        }
+        // As at start, where a target that cannot be held against anything is refused.
+        None if accepted.per_fleet_day.is_some() => {
+            let problem =
+                format!("{}: set otp.sends_per_day, or try --sends-per-day N", OtpSetupError::NoFleetLimit);
+            let key = "otp.accepted_fleet_risk_per_million";
+            return Err(ConfigError::invalid(key, "the configuration", problem).into());
         }
         None => facts.extend(fleets(&policy)),
     }

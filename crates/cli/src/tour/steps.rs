@@ -25,6 +25,9 @@ const COMMENT: &str = "Valid for 5 minutes.";
 /// The sandbox's short code on Connexus.
 const SHORT_CODE: &str = "552";
 
+/// Where the code is asked for, and so where it is good.
+const SESSION: &str = "this browser";
+
 /// What the story needs and what it has learnt so far.
 struct Story<'a> {
     local: &'a Local,
@@ -67,6 +70,7 @@ pub(super) async fn walk(local: &Local) -> Vec<Step> {
         "code sent" => send,
         "text read on the phone" => read,
         "wrong code" => wrong,
+        "in another session" => elsewhere,
         "right code" => right,
         "its receipt" => redeem,
         "the same code again" => again,
@@ -115,6 +119,7 @@ impl<'a> Story<'a> {
         let options = SendOptions {
             comment: Some(COMMENT),
             web_otp_domain: Some(WEB_OTP_DOMAIN),
+            session: Some(SESSION),
             address: TOUR,
             ..SendOptions::default()
         };
@@ -138,21 +143,27 @@ impl<'a> Story<'a> {
         Ok(format!("six digits first, last line @{WEB_OTP_DOMAIN}"))
     }
 
-    async fn verify(&self, code: &str) -> anyhow::Result<Verdict> {
-        let options = VerifyOptions { address: TOUR, ..VerifyOptions::default() };
+    async fn verify(&self, code: &str, session: &str) -> anyhow::Result<Verdict> {
+        let options = VerifyOptions { session: Some(session), address: TOUR, ..VerifyOptions::default() };
         Ok(self.local.otp.verify(&self.phone, &self.login, code, options).await?)
     }
 
     async fn wrong(&mut self) -> anyhow::Result<String> {
         let wrong = if self.code == "000000" { "111111" } else { "000000" };
-        let verdict = self.verify(wrong).await?;
+        let verdict = self.verify(wrong, SESSION).await?;
         ensure!(verdict == Verdict::Incorrect { attempts_left: 4 }, "{verdict:?}");
         Ok("incorrect, 4 guesses left".into())
     }
 
+    async fn elsewhere(&mut self) -> anyhow::Result<String> {
+        let verdict = self.verify(&self.code, "another browser").await?;
+        ensure!(verdict == Verdict::Expired, "{verdict:?}");
+        Ok("the same code: expired, as if there were none".into())
+    }
+
     async fn right(&mut self) -> anyhow::Result<String> {
         let spaced = format!("{} {}", &self.code[..3], &self.code[3..]);
-        let verdict = self.verify(&spaced).await?;
+        let verdict = self.verify(&spaced, SESSION).await?;
         let Verdict::Verified { receipt, .. } = verdict else { bail!("{verdict:?}") };
         self.receipt = Some(receipt);
         Ok("verified, though typed with a space".into())
@@ -161,7 +172,7 @@ impl<'a> Story<'a> {
     async fn redeem(&mut self) -> anyhow::Result<String> {
         let receipt = self.receipt.take().context("no receipt")?;
         for expected in [Redemption::Redeemed, Redemption::Refused] {
-            let options = RedeemOptions::default();
+            let options = RedeemOptions { session: Some(SESSION), ..RedeemOptions::default() };
             let answer = self.local.otp.redeem(&self.phone, &self.login, receipt.as_str(), options).await?;
             ensure!(answer == expected, "{answer:?}");
         }
@@ -169,7 +180,7 @@ impl<'a> Story<'a> {
     }
 
     async fn again(&mut self) -> anyhow::Result<String> {
-        let verdict = self.verify(&self.code).await?;
+        let verdict = self.verify(&self.code, SESSION).await?;
         ensure!(verdict == Verdict::AlreadyUsed, "{verdict:?}");
         Ok("already used".into())
     }

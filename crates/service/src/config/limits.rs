@@ -9,7 +9,8 @@ use textproof::policy::{AddressLimits, FraudGuard, GuardMode, RateLimit, SpendCa
 use textproof::{Code, Countries, PhoneNumber};
 
 use super::raw::RawFixedCode;
-use super::{Config, ConfigError};
+use super::schema::path;
+use super::{Config, ConfigError, secrets};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
@@ -64,17 +65,26 @@ impl Config {
     }
 
     pub(super) fn fixed_codes(&self, countries: &Countries) -> Result<Vec<FixedCode>, ConfigError> {
-        self.raw.otp.fixed_codes.iter().map(|raw| self.fixed_code(raw, countries)).collect()
+        let numbered = self.raw.otp.fixed_codes.iter().zip(1..);
+        numbered.map(|(raw, number)| self.fixed_code(raw, number, countries)).collect()
     }
 
-    fn fixed_code(&self, raw: &RawFixedCode, countries: &Countries) -> Result<FixedCode, ConfigError> {
-        let invalid = |problem: String| self.invalid("otp", "fixed_codes", problem);
-        let missing = |key: &str| invalid(format!("each needs {key}"));
+    /// `number` counts from 1: what is wrong is said of one of them.
+    fn fixed_code(
+        &self,
+        raw: &RawFixedCode,
+        number: usize,
+        countries: &Countries,
+    ) -> Result<FixedCode, ConfigError> {
+        let invalid =
+            |problem: String| self.invalid("otp", "fixed_codes", format!("number {number}: {problem}"));
+        let missing = |key: &str| invalid(format!("needs {key}"));
         let phone = raw.phone.as_deref().ok_or_else(|| missing("phone"))?;
         let phone =
             PhoneNumber::parse(phone, countries).map_err(|error| invalid(format!("phone: {error}")))?;
-        let code = self
-            .secret("otp", "fixed_codes", raw.code.as_ref(), raw.code_file.as_deref())?
+        let (path, place) = (path("otp", "fixed_codes"), self.place(&path("otp", "fixed_codes")));
+        let path = format!("{path} number {number} code");
+        let code = secrets::resolve(raw.code.as_ref(), raw.code_file.as_deref(), &path, &place)?
             .ok_or_else(|| missing("code or code_file"))?;
         let code = Code::parse(code.expose_secret()).map_err(|error| invalid(format!("code: {error}")))?;
         let ends = raw.ends.as_deref().ok_or_else(|| missing("ends, a time at most 90 days ahead"))?;

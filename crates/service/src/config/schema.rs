@@ -141,9 +141,13 @@ pub(super) const SECTIONS: &[Section] = &[
     },
 ];
 
-/// The keys of an `[[otp.fixed_codes]]`.
-const FIXED_CODE: &[Key] =
-    &[Key::new("phone", Text), Key::new("code", Secret), Key::new("code_file", Text), Key::new("ends", Time)];
+/// The keys of an `[[otp.fixed_codes]]`. Its phone is somebody's number, which no output holds in full.
+const FIXED_CODE: &[Key] = &[
+    Key::new("phone", Secret),
+    Key::new("code", Secret),
+    Key::new("code_file", Text),
+    Key::new("ends", Time),
+];
 
 /// The name of the list of `[[endpoint]]` tables.
 pub(super) const ENDPOINTS: &str = "endpoint";

@@ -26,6 +26,20 @@ pub(crate) enum Command {
         #[serde(default)]
         session: Option<String>,
     },
+    /// Checks one code and keeps what a right one earns. Answers `{"receipt": …}`, null unless it is verified.
+    Receipt {
+        phone: String,
+        code: String,
+        #[serde(default)]
+        session: Option<String>,
+    },
+    /// Redeems a receipt. Answers `{"redeemed": …}`.
+    Redeem {
+        phone: String,
+        receipt: String,
+        #[serde(default)]
+        session: Option<String>,
+    },
     /// Makes gateways, each with a connection and a shared token of its own.
     OpenGateways { count: usize },
     /// Checks every open gateway from `tasks` tasks at once, *together*. Answers how many got a token.

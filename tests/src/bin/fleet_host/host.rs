@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 use textproof::{
-    ClientAddress, Code, CodeSource, Error, Otp, OtpSettings, Purpose, SendOptions, SendOutcome,
-    VerifyOptions,
+    ClientAddress, Code, CodeSource, Error, Otp, OtpSettings, Purpose, RedeemOptions, Redemption,
+    SendOptions, SendOutcome, Verdict, VerifyOptions,
     gateway::{Gateway, GatewayError},
     otp::DeliveryState,
     token::TokenError,
@@ -50,6 +50,23 @@ impl Host {
             }
             Command::Now => Ok(json!({ "now_ms": jiff::Timestamp::now().as_millisecond() })),
             Command::Verify { phone, codes, session } => self.verify(&phone, codes, session, control).await,
+            Command::Receipt { phone, code, session } => {
+                let options =
+                    VerifyOptions { address: FLEET, session: session.as_deref(), ..VerifyOptions::default() };
+                let phone = self.otp.phone(&phone)?;
+                let verdict = self.otp.verify(&phone, &self.purpose, &code, options).await?;
+                let receipt = match &verdict {
+                    Verdict::Verified { receipt, .. } => Some(receipt.as_str()),
+                    _ => None,
+                };
+                Ok(json!({ "receipt": receipt }))
+            }
+            Command::Redeem { phone, receipt, session } => {
+                let options = RedeemOptions { session: session.as_deref(), ..RedeemOptions::default() };
+                let phone = self.otp.phone(&phone)?;
+                let answer = self.otp.redeem(&phone, &self.purpose, &receipt, options).await?;
+                Ok(json!({ "redeemed": answer == Redemption::Redeemed }))
+            }
             Command::OpenGateways { count } => self.open(count),
             Command::CheckGateways { tasks } => self.check(tasks, control).await,
             Command::Load { first, tasks, millis } => load::run(self, control, first, tasks, millis).await,

@@ -46,6 +46,14 @@ impl Canary {
         }
     }
 
+    /// A receipt: all of it, and its second half, which is of its MAC alone. Its id may be told.
+    pub(super) fn receipt(receipt: &str) -> Self {
+        let bytes = BASE64URL_NOPAD.decode(receipt.as_bytes()).expect("base64url");
+        let (mac, half) = (&bytes[14..], &receipt[20..]);
+        let spellings = vec![receipt.to_owned(), half.to_owned(), HEXLOWER.encode(mac), HEXUPPER.encode(mac)];
+        Self { what: "a receipt".to_owned(), spellings }
+    }
+
     /// Something that may be told in an encoding, too.
     fn key(what: &str, text: &str) -> Self {
         let bytes = text.as_bytes();
@@ -68,6 +76,20 @@ pub(super) fn all() -> Vec<Canary> {
         Canary::key("a session", SESSION),
         Canary::key("an idempotency key", IDEMPOTENCY_KEY),
     ]
+}
+
+/// Every bearer token that passed over the wire.
+pub(super) fn tokens(wire: &str) -> Vec<Canary> {
+    let mut tokens: Vec<_> = wire
+        .match_indices("wst_")
+        .map(|(at, _)| {
+            wire[at..].split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
+        })
+        .collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    assert!(tokens.iter().all(|token| token.len() > 20), "whole tokens: {tokens:?}");
+    tokens.into_iter().map(|token| Canary::new("a token", token)).collect()
 }
 
 pub(super) fn client_secret() -> Canary {

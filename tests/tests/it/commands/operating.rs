@@ -87,6 +87,7 @@ async fn a_phone_is_shown_masked_unlocked_and_erased_when_asked_twice() {
     }
     let table = desk.run(&["phone", PHONE]).await;
     assert!(table.stdout.contains("guesses_left"), "{}", table.output());
+    assert!(!table.stdout.contains(['{', '"']), "words for people: {}", table.output());
 
     for (status, outcome) in [(0, "unlocked"), (1, "no_failures")] {
         let ended = desk.run(&["--json", "unlock", PHONE, "--purpose", "login"]).await;

@@ -31,6 +31,29 @@ async fn risk_needs_no_secret_and_says_when_it_is_too_high() {
     assert!(ended.stdout.contains("above what is accepted"), "{}", ended.output());
 }
 
+/// What refuses to start must not be called accepted here.
+#[tokio::test]
+async fn a_target_for_the_fleet_needs_to_know_what_the_fleet_sends() {
+    let desk = Desk::start().await;
+    let with = |arguments: &[&str]| {
+        desk.textproof(arguments).env("TEXTPROOF_OTP_ACCEPTED_FLEET_RISK_PER_MILLION", "10000")
+    };
+    for arguments in [["risk"].as_slice(), &["config", "check"]] {
+        Ended::of(with(arguments)).await.assert_refused("needs a limit of the tenant's sends");
+    }
+    for (sends, status, verdict) in [("2000", 0, "accepted"), ("2001", 1, "above what is accepted")] {
+        let ended = Ended::of(with(&["--json", "risk", "--sends-per-day", sends])).await;
+        assert_eq!((ended.status, &ended.json()["verdict"]), (status, &json!(verdict)), "{}", ended.output());
+    }
+    // A limit lets as many again through within its first day.
+    for (limit, status) in [("1000", 0), ("1001", 1)] {
+        let ended = Ended::of(with(&["--json", "risk"]).env("TEXTPROOF_OTP_SENDS_PER_DAY", limit)).await;
+        assert_eq!(ended.status, status, "{}", ended.output());
+        let checked = with(&["config", "check"]).env("TEXTPROOF_OTP_SENDS_PER_DAY", limit);
+        assert_eq!(Ended::of(checked).await.status == 0, status == 0, "start and `risk` agree at {limit}");
+    }
+}
+
 #[tokio::test]
 async fn a_configuration_above_the_risk_target_refuses_to_start() {
     let desk = Desk::start().await;
