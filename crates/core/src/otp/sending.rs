@@ -278,7 +278,8 @@ impl Sending {
 
     /// What the handle is derived from.
     fn seed(&self, begun: &Begun) -> (PepperTag, [u8; 6]) {
-        begun.granted.same.unwrap_or((begun.fresh.pepper, begun.fresh.nonce))
+        // A host that takes over has drawn another nonce than the record holds.
+        begun.granted.in_force
     }
 
     fn context(&self) -> Result<Context<'_>, Error> {
