@@ -3,11 +3,13 @@
 mod codes;
 mod concurrently;
 mod events;
+mod median;
 mod reserving;
 mod stores;
 
 pub use codes::{BENCH, InstantGateway, RIGHT, WRONG, failure_limits, login, otp, otp_with, phone, send};
 pub use concurrently::concurrently;
 pub use events::{BODY, Numbered};
+pub use median::median;
 pub use reserving::Reserver;
 pub use stores::{empty_store, redis_store};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use benches::median;
+
 use crate::verifying::Side;
 
 /// Short, so that a thousand codes have guesses enough.
@@ -29,9 +31,4 @@ pub(crate) async fn run(codes: u32) -> anyhow::Result<()> {
     println!("checks a second: {small:.0} with 1,000 live codes, {large:.0} with {codes}");
     println!("ratio growth {:.2} (target 0.90)", large / small);
     Ok(())
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

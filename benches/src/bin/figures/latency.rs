@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::ensure;
-use benches::{BENCH, WRONG, login};
+use benches::{BENCH, WRONG, login, median};
 use textproof::{Verdict, VerifyOptions, store::HealthStore as _};
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -91,9 +91,4 @@ fn pacer(due: Arc<Semaphore>, rate: f64, start: Instant) -> thread::JoinHandle<(
         }
         due.close();
     })
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
