@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{RedisStore, ms, packed, reply::Reply, script::ERASE};
+use super::{
+    RedisStore, ms, packed,
+    reply::{number, signed},
+    script::{ERASE, NOW},
+};
 use crate::{
     policy::{FailureLimits, SendLimits},
     purpose::Purpose,
@@ -96,8 +100,7 @@ impl PhoneStore for RedisStore {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
             let call = ERASE.on(&keys).bytes(&sends).bytes(&messages).number(ms(ERASURE_KEPT));
             let reply = call.run(&mut self.connections.shared()).await?;
-            let erased = Reply::new(redis::Value::Array(vec![reply])).and_then(|mut reply| reply.signed());
-            if let Ok(keys) = u64::try_from(erased.ok_or_else(|| call.unreadable())?) {
+            if let Ok(keys) = u64::try_from(signed(&reply).ok_or_else(|| call.unreadable())?) {
                 return Ok(Erased { keys: keys + elsewhere });
             }
         }
@@ -152,14 +155,11 @@ impl RedisStore {
 
     /// Redis's time, asked of the server that has this phone.
     async fn now_ms(&self, phone: &Fingerprint) -> Result<u64, StoreError> {
-        let (seconds, micros): (u64, u64) = redis::cmd("EVAL")
-            .arg("local time = redis.call('TIME') return {tonumber(time[1]), tonumber(time[2])}")
-            .arg(1)
-            .arg(self.keys.sends(phone))
-            .query_async(&mut self.connections.shared())
-            .await
-            .map_err(|source| StoreError::Unavailable { action: "read the time", source })?;
-        Ok(seconds * 1000 + micros / 1000)
+        let sends = self.keys.sends(phone);
+        let keys = [sends.as_str()];
+        let call = NOW.on(&keys);
+        let reply = call.run(&mut self.connections.shared()).await?;
+        number(&reply).ok_or_else(|| call.unreadable())
     }
 
     async fn piped<T: redis::FromRedisValue>(

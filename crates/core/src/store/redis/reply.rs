@@ -18,10 +18,7 @@ impl Reply {
     }
 
     pub(super) fn signed(&mut self) -> Option<i64> {
-        match self.0.next()? {
-            Value::Int(number) => Some(number),
-            _ => None,
-        }
+        signed(&self.0.next()?)
     }
 
     pub(super) fn bytes(&mut self) -> Option<Vec<u8>> {
@@ -49,10 +46,15 @@ impl Reply {
     }
 }
 
-/// A non-negative integer reply.
-pub(super) fn number(value: &Value) -> Option<u64> {
+/// An integer reply.
+pub(super) fn signed(value: &Value) -> Option<i64> {
     match value {
-        Value::Int(number) => u64::try_from(*number).ok(),
+        Value::Int(number) => Some(*number),
         _ => None,
     }
+}
+
+/// A non-negative integer reply.
+pub(super) fn number(value: &Value) -> Option<u64> {
+    u64::try_from(signed(value)?).ok()
 }

@@ -135,6 +135,7 @@ scripts! {
     SETTLE_SEND = "settle_send", ["send_times.lua", "settle_send.lua"];
     CHECK = "check", ["send_times.lua", "failures.lua", "receipts.lua", "check.lua"];
     REDEEM = "redeem", ["send_times.lua", "receipts.lua", "redeem.lua"];
+    NOW = "now", ["send_times.lua", "now.lua"];
     ERASE = "erase", ["erase.lua"];
     CHARGE = "charge", ["limits.lua", "charge.lua"];
     REFUND = "refund", ["limits.lua", "refund.lua"];
