@@ -32,3 +32,34 @@ impl Behind {
         tokio::spawn(task.in_current_span());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_dropped_and_room_comes_back() {
+        let (behind, begun) = (Behind::default(), Arc::new(AtomicUsize::new(0)));
+        let gate = Arc::new(Semaphore::new(0));
+        let one = || {
+            let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
+            async move {
+                begun.fetch_add(1, Ordering::SeqCst);
+                let _ = gate.acquire().await;
+            }
+        };
+        for _ in 0..AT_ONCE + 100 {
+            behind.run("a test", one());
+        }
+        gate.close();
+        // All permits are back when all that were taken have ended.
+        let all = u32::try_from(AT_ONCE).unwrap();
+        drop(behind.0.acquire_many(all).await.unwrap());
+        assert_eq!(begun.load(Ordering::SeqCst), AT_ONCE);
+        behind.run("a test", one());
+        drop(behind.0.acquire_many(all).await.unwrap());
+        assert_eq!(begun.load(Ordering::SeqCst), AT_ONCE + 1);
+    }
+}

@@ -25,6 +25,8 @@ pub(crate) enum Mood {
     Accept,
     /// Accepts, when the gate opens.
     Wait,
+    /// Accepts after ten seconds.
+    Slow,
     LoseAnswer,
     RefuseFunds,
     RefuseNumber,
@@ -99,6 +101,7 @@ impl Gateway for FakeGateway {
                 self.waiting.store(true, Ordering::SeqCst);
                 self.gate.acquire().await.expect("the gate is there").forget();
             }
+            Mood::Slow => tokio::time::sleep(Duration::from_secs(10)).await,
             Mood::Accept | Mood::LoseAnswer => {}
         }
         let code = message.code.map_or("654321", Code::expose).to_owned();

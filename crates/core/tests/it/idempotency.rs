@@ -151,3 +151,26 @@ async fn what_a_dead_host_may_have_sent_is_unknown() {
     assert_eq!(outcome.delivery, DeliveryState::Unknown);
     assert_eq!(survivor.gateway.calls() + survivor.second.calls(), 0, "nothing is sent blindly");
 }
+
+/// On a clock that jumps: the second caller's patience ends, and the first one's send goes on.
+#[tokio::test(start_paused = true)]
+async fn a_send_that_stays_in_flight_is_told_so() {
+    let host = Arc::new(Host::new(&crate::fixture::memory()));
+    host.gateway.set(Mood::Wait);
+    let first = Arc::clone(&host);
+    let first = tokio::spawn(async move { challenge(first.send_with(keyed("k1")).await) });
+    let patience = Duration::from_secs(5);
+    eventually_true(patience, "the first is at the gateway", async || {
+        host.gateway.waiting.load(std::sync::atomic::Ordering::SeqCst)
+    })
+    .await;
+    let waiting = host.send_with(keyed("k1")).await.expect("an outcome");
+    assert!(
+        matches!(waiting, SendOutcome::Refused { reason: RefusalReason::InFlight, retry_after: Some(_) }),
+        "{waiting:?}"
+    );
+    host.gateway.gate.add_permits(1);
+    let sent = first.await.expect("no panic");
+    assert_eq!(challenge(host.send_with(keyed("k1")).await).handle, sent.handle);
+    assert_eq!(host.gateway.texts().len(), 1);
+}

@@ -1,6 +1,6 @@
 //! Suppressed sends: nothing goes out, and nothing tells.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use textproof::{
     SendOptions, SendOutcome, Verdict,
@@ -8,11 +8,12 @@ use textproof::{
     policy::Policy,
     store::Store,
 };
+use tokio::time::Instant;
 
 use crate::{
     consents,
     fixture::{limits, loose},
-    host::{Host, challenge, settings},
+    host::{Host, Mood, challenge, settings},
 };
 
 crate::on_every_store!(
@@ -99,4 +100,21 @@ async fn a_stop_suppresses_where_the_tenant_says_so(store: Arc<dyn Store>) {
     let other = Host::with(&store, policy(), &[("a", 2)]);
     other.send().await;
     assert_eq!(other.gateway.calls(), 1, "by default, a code that was asked for is sent");
+}
+
+/// On a clock that jumps to the next thing to wait for: nothing here takes ten seconds.
+#[tokio::test(start_paused = true)]
+async fn a_suppressed_send_lasts_as_long_as_one_that_was_just_made() {
+    let host = Host::new(&crate::fixture::memory());
+    host.gateway.set(Mood::Slow);
+    let took = async |options| {
+        let begun = Instant::now();
+        challenge(host.send_with(options).await);
+        begun.elapsed()
+    };
+    let real = took(Host::options()).await;
+    let quiet = took(suppressed()).await;
+    assert!(real >= Duration::from_secs(10), "{real:?}");
+    // The last milliseconds are slept on a thread, whose clock is the real one.
+    assert!(real.abs_diff(quiet) <= Duration::from_millis(10), "{real:?} and {quiet:?}");
 }
