@@ -15,7 +15,7 @@ pub enum ClientAddress<'a> {
     Unknown,
     /// There is no client: a batch job, an operator, a test. No limit of addresses applies.
     None {
-        /// Why; it is logged.
+        /// Why; a send tells it at DEBUG.
         why: &'a str,
     },
 }

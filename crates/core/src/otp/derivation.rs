@@ -101,7 +101,7 @@ impl<'a> Context<'a> {
 
     /// What stands in keys instead of the number.
     pub(super) fn phone(&self) -> Fingerprint {
-        self.settings.fingerprint_key.phone(&self.settings.tenant, self.phone.e164())
+        self.settings.fingerprint(self.phone)
     }
 
     /// The keyed name of something of this tenant.

@@ -44,7 +44,7 @@ impl Otp {
     /// # Errors
     /// [`Error::Store`] when the store does not answer.
     pub async fn send_state(&self, phone: &PhoneNumber, handle: &str) -> Result<Option<SendState>, Error> {
-        let fingerprint = self.settings.fingerprint_key.phone(&self.settings.tenant, phone.e164());
+        let fingerprint = self.settings.fingerprint(phone);
         Ok(self.store.send_state(&fingerprint, derivation::handle_digest(handle)).await?)
     }
 
@@ -53,7 +53,7 @@ impl Otp {
     /// # Errors
     /// [`Error::Store`] when the store does not answer.
     pub async fn phone_state(&self, phone: &PhoneNumber) -> Result<PhoneState, Error> {
-        let fingerprint = self.settings.fingerprint_key.phone(&self.settings.tenant, phone.e164());
+        let fingerprint = self.settings.fingerprint(phone);
         let policy = &self.settings.policy;
         Ok(self.store.inspect(&fingerprint, &policy.limits, &policy.failures).await?)
     }
@@ -63,7 +63,7 @@ impl Otp {
     /// # Errors
     /// [`Error::Store`] when the store does not answer; unlocking again is safe.
     pub async fn unlock(&self, phone: &PhoneNumber, purpose: Option<&Purpose>) -> Result<bool, Error> {
-        let fingerprint = self.settings.fingerprint_key.phone(&self.settings.tenant, phone.e164());
+        let fingerprint = self.settings.fingerprint(phone);
         tracing::info!(%phone, purpose = purpose.map(Purpose::as_str), "a phone is unlocked");
         Ok(self.store.unlock(&fingerprint, purpose).await?)
     }
@@ -74,7 +74,7 @@ impl Otp {
     /// # Errors
     /// [`Error::Store`] when the store does not answer; erasing again is safe.
     pub async fn erase(&self, phone: &PhoneNumber) -> Result<Erased, Error> {
-        let fingerprint = self.settings.fingerprint_key.phone(&self.settings.tenant, phone.e164());
+        let fingerprint = self.settings.fingerprint(phone);
         tracing::info!(%phone, "a phone is erased");
         Ok(self.store.erase(&fingerprint).await?)
     }

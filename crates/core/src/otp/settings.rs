@@ -2,9 +2,9 @@
 
 use super::{FixedCode, Profile};
 use crate::{
-    phone::Countries,
+    phone::{Countries, PhoneNumber},
     policy::{Policy, RISK_TARGET, Risk},
-    secret::{FingerprintKey, Peppers},
+    secret::{Fingerprint, FingerprintKey, Peppers},
 };
 
 /// What an [`Otp`](super::Otp) is built from.
@@ -69,6 +69,11 @@ impl OtpSettings {
             opt_out_senders: Vec::new(),
             risk: AcceptedRisk::default(),
         }
+    }
+
+    /// What stands in keys instead of a number of this tenant.
+    pub(super) fn fingerprint(&self, phone: &PhoneNumber) -> Fingerprint {
+        self.fingerprint_key.phone(&self.tenant, phone.e164())
     }
 
     /// Holds the settings against what must not run.

@@ -43,7 +43,7 @@ pub(super) async fn judge(
     match &verdict {
         Verdict::Verified { .. } => verified(otp, phone, options.address),
         Verdict::Incorrect { .. } | Verdict::Exhausted { .. } | Verdict::Expired => {
-            let _raised = otp.failed_checks.count(&settings.tenant);
+            otp.failed_checks.count(&settings.tenant);
         }
         _ => {}
     }
