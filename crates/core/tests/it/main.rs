@@ -1,6 +1,7 @@
 //! The public API and the store conformance suite, over memory and over a real Redis.
 
 mod addresses;
+mod ageing;
 mod breakers;
 mod cluster;
 mod codes;
@@ -8,6 +9,7 @@ mod consents;
 mod deliveries;
 mod events;
 mod failover;
+mod failures;
 mod faults;
 mod fixed;
 mod fixture;
@@ -21,6 +23,7 @@ mod otp;
 mod receipts;
 mod replicas;
 mod schema;
+mod sessions;
 mod shared_token;
 mod suppressed;
 mod tokens;
