@@ -1,0 +1,274 @@
+//! A code belongs to one tenant, purpose, phone and session, and to nothing else; a phone has few places for them.
+
+use std::time::Duration;
+
+use textproof::{
+    Otp, OtpSettings, PhoneNumber, Policy, Purpose, SendOptions, Verdict, VerifyOptions,
+    secret::Fingerprint,
+    store::{Checked, CodeKey, Denial, RequestId, Reserved, Settlement},
+};
+
+use crate::{
+    ageing::World,
+    fixture::{Phone, key, loose},
+    host::{FakeGateway, Host, challenge, settings},
+};
+
+crate::in_every_world!(
+    each_session_has_a_code_of_its_own,
+    no_mismatch_of_purpose_and_session_verifies,
+    no_mismatch_of_tenant_purpose_and_session_verifies_through_the_engine,
+    a_fourth_session_is_refused_until_the_first_code_ends_and_none_is_evicted,
+    sending_again_in_a_session_takes_no_further_place,
+    a_used_or_withdrawn_code_frees_its_place,
+    an_erased_phone_forgets_every_session,
+);
+
+const S: fn(u64) -> Duration = Duration::from_secs;
+
+fn place(world: &World, purpose: &str, session: Option<u8>) -> Phone {
+    let session = session.map(|session| Fingerprint::from_bytes([session; 16]));
+    Phone { key: CodeKey { session, ..key(1, purpose) }, ..Phone::new(&world.store) }
+}
+
+/// Every purpose with every session; three sessions are as many as a purpose may have.
+fn places(world: &World) -> Vec<Phone> {
+    let sessions = [None, Some(1), Some(2)];
+    ["login", "pay", "log"]
+        .map(|purpose| sessions.map(|session| place(world, purpose, session)))
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+async fn reserve(phone: &Phone) -> Reserved {
+    phone.reserve_as(RequestId::random(), Phone::fresh(1)).await
+}
+
+async fn each_session_has_a_code_of_its_own(world: &World) {
+    let host = Host::new(&world.store);
+    let mut sent = Vec::new();
+    for session in [None, Some("one"), Some("two")] {
+        let options = SendOptions { session, ..Host::options() };
+        let first = challenge(host.send_with(options).await);
+        let code = host.last_code();
+        let again = challenge(host.send_with(options).await);
+        assert!(!first.resent && again.resent && first.handle == again.handle);
+        assert_eq!(host.last_code(), code, "sent again in its own session");
+        sent.push((session, code, first.handle.expect("a handle")));
+    }
+    let handles: std::collections::HashSet<_> = sent.iter().map(|(.., handle)| handle.as_str()).collect();
+    assert_eq!(handles.len(), 3);
+    for (session, code, handle) in &sent {
+        let options = VerifyOptions { session: *session, handle: Some(handle.as_str()), ..Host::check() };
+        assert!(host.verify_with(code, options).await.is_verified(), "{session:?}");
+    }
+}
+
+async fn no_mismatch_of_purpose_and_session_verifies(world: &World) {
+    let count = places(world).len();
+    for issued in 0..count {
+        for checked in (0..count).filter(|checked| *checked != issued) {
+            let places = places(world);
+            places[issued].send(482_174).await;
+            assert_eq!(places[checked].check(482_174).await, Checked::Absent, "nothing was sent there");
+            places[checked].send(111_111).await;
+            assert_eq!(places[checked].check(482_174).await, Checked::Wrong { left: 4 }, "another code was");
+            assert_eq!(places[issued].check(482_174).await, Checked::Right, "and its own is as it was");
+            world.advance(S(300)).await;
+        }
+    }
+}
+
+/// One engine per tenant on one store, under one set of keys.
+fn tenants(world: &World) -> Vec<(Otp, std::sync::Arc<FakeGateway>)> {
+    let policy = Policy::default().with_send_limits(loose()).with_fraud_guard(None);
+    let tenant = |name: &str| {
+        let gateway = FakeGateway::new("connexus");
+        let settings = OtpSettings { tenant: name.into(), ..settings(policy.clone(), &[("a", 2)]) };
+        let otp = Otp::new(settings, std::sync::Arc::clone(&world.store), vec![gateway.clone()]);
+        (otp.expect("the settings may run"), gateway)
+    };
+    vec![tenant("one"), tenant("two")]
+}
+
+async fn no_mismatch_of_tenant_purpose_and_session_verifies_through_the_engine(world: &World) {
+    let tenants = tenants(world);
+    let purposes = ["login", "pay"].map(|purpose| Purpose::new(purpose).expect("a purpose"));
+    let contexts: Vec<(usize, &Purpose, Option<&str>)> = (0..tenants.len())
+        .flat_map(|tenant| purposes.iter().map(move |purpose| (tenant, purpose)))
+        .flat_map(|(tenant, purpose)| [None, Some("s"), Some("t")].map(|session| (tenant, purpose, session)))
+        .collect();
+    let mut number = 1_000_000;
+    for issued in &contexts {
+        for checked in contexts.iter().filter(|checked| *checked != issued) {
+            number += 1;
+            let phone = tenants[0].0.phone(&format!("021{number}")).expect("a phone");
+            let send = async |(tenant, purpose, session): (usize, &Purpose, Option<&str>)| {
+                let options = SendOptions { session, ..Host::options() };
+                let (otp, gateway) = &tenants[tenant];
+                challenge(otp.send(&phone, purpose, "MyApp", options).await);
+                gateway.texts().pop().expect("a text went out")
+            };
+            let verify = async |(tenant, purpose, session): (usize, &Purpose, Option<&str>), code: &str| {
+                let options = VerifyOptions { session, ..Host::check() };
+                tenants[tenant].0.verify(&phone, purpose, code, options).await.expect("an answer")
+            };
+            let code = send(*issued).await;
+            assert_eq!(verify(*checked, &code).await, Verdict::Expired, "{issued:?} {checked:?}");
+            if send(*checked).await != code {
+                let verdict = verify(*checked, &code).await;
+                assert_eq!(verdict, Verdict::Incorrect { attempts_left: 4 }, "{issued:?} {checked:?}");
+            }
+            assert!(verify(*issued, &code).await.is_verified(), "{issued:?} {checked:?}");
+        }
+    }
+}
+
+async fn a_fourth_session_is_refused_until_the_first_code_ends_and_none_is_evicted(world: &World) {
+    let session = |session| place(world, "login", Some(session));
+    for n in 1..=3 {
+        session(n).send(482_174).await;
+        world.advance(S(30)).await;
+    }
+    for _ in 0..3 {
+        let Reserved::Denied { by: Denial::Sessions, retry_after: Some(wait) } = reserve(&session(4)).await
+        else {
+            panic!("a fourth session was admitted")
+        };
+        assert!(wait <= S(210) && wait + world.tolerance() >= S(210), "{wait:?}");
+    }
+    assert!(
+        matches!(reserve(&place(world, "login", None)).await, Reserved::Denied { .. }),
+        "nor one without"
+    );
+    place(world, "pay", Some(4)).send(482_174).await;
+    world.advance(S(180)).await;
+    assert_eq!(session(4).check(482_174).await, Checked::Absent);
+    assert_eq!(session(1).check(111_111).await, Checked::Wrong { left: 4 }, "the first is still there");
+    world.advance(S(30)).await;
+    session(4).send(482_174).await;
+    assert!(matches!(reserve(&session(5)).await, Reserved::Denied { .. }));
+    for n in 2..=4 {
+        assert_eq!(session(n).check(482_174).await, Checked::Right, "session {n}");
+    }
+}
+
+async fn sending_again_in_a_session_takes_no_further_place(world: &World) {
+    let session = |session| place(world, "login", Some(session));
+    for _ in 0..5 {
+        for n in 1..=3 {
+            session(n).send(482_174).await;
+        }
+    }
+    // Exhausted, a code keeps its place, and a fresh one takes it over.
+    while session(1).check(111_111).await != (Checked::Wrong { left: 0 }) {}
+    assert!(matches!(reserve(&session(4)).await, Reserved::Denied { .. }));
+    assert!(session(1).send(222_222).await.same.is_none());
+    assert!(matches!(reserve(&session(4)).await, Reserved::Denied { .. }));
+    assert_eq!(session(1).check(222_222).await, Checked::Right);
+}
+
+async fn a_used_or_withdrawn_code_frees_its_place(world: &World) {
+    let session = |session| place(world, "login", Some(session));
+    for n in 1..=3 {
+        session(n).send(482_174).await;
+    }
+    assert_eq!(session(2).check(482_174).await, Checked::Right);
+    let (send, _) = session(4).open(482_174).await;
+    assert!(matches!(reserve(&session(5)).await, Reserved::Denied { .. }));
+    assert!(session(4).settle(send, Settlement::NotSent).await);
+    session(5).send(482_174).await;
+    assert!(matches!(reserve(&session(6)).await, Reserved::Denied { .. }));
+}
+
+async fn an_erased_phone_forgets_every_session(world: &World) {
+    let host = Host::with(
+        &world.store,
+        Policy::default().with_send_limits(loose()).with_fraud_guard(None),
+        &[("a", 2)],
+    );
+    let pay = Purpose::new("pay").expect("a purpose");
+    let mut sent = Vec::new();
+    for purpose in [&host.login, &pay] {
+        for session in [None, Some("one"), Some("two")] {
+            let options = SendOptions { session, ..Host::options() };
+            challenge(host.otp.send(&host.phone, purpose, "MyApp", options).await);
+            sent.push((purpose, session, host.last_code()));
+        }
+    }
+    let verify = async |purpose: &Purpose, session, code: &str, phone: &PhoneNumber| {
+        let options = VerifyOptions { session, ..Host::check() };
+        host.otp.verify(phone, purpose, code, options).await.expect("an answer")
+    };
+    // One of each is used, one has failed: the erasure finds them too.
+    let (purpose, session, code) = &sent[5];
+    assert!(verify(purpose, *session, code, &host.phone).await.is_verified());
+    verify(&host.login, None, crate::host::wrong(&sent[0].2), &host.phone).await;
+    host.otp.erase(&host.phone).await.expect("an answer");
+    for (purpose, session, code) in &sent {
+        assert_eq!(verify(purpose, *session, code, &host.phone).await, Verdict::Expired);
+    }
+    let state = host.otp.phone_state(&host.phone).await.expect("an answer");
+    assert!(state.codes.is_empty() && state.failures.is_empty(), "{state:?}");
+    if let Some(server) = world.server() {
+        let dump = server.dump_all().await;
+        let keys = dump.keys.iter().map(|entry| String::from_utf8_lossy(&entry.key));
+        // Counters of a day hold no personal data.
+        let left: Vec<_> = keys.filter(|key| !key.contains(":n:")).collect();
+        assert!(left.len() == 1 && left[0].ends_with(":x"), "{left:?}");
+    }
+    challenge(host.send_with(SendOptions { session: Some("three"), ..Host::options() }).await);
+}
+
+/// The MAC binds what the key names: a record that turns up under another name verifies nowhere.
+#[tokio::test]
+async fn a_record_moved_to_another_place_verifies_nowhere() {
+    let world = World::redis().await;
+    let server = world.server().expect("a Redis");
+    let mut connection = server.connection().await;
+    let tenants = tenants(&world);
+    let (login, pay) = (Purpose::new("login").expect("a purpose"), Purpose::new("pay").expect("a purpose"));
+    let phones = [1, 2].map(|n| tenants[0].0.phone(&format!("021000000{n}")).expect("a phone"));
+    let home = (0, &phones[0], &login, Some("s"));
+    let elsewhere = [
+        (1, &phones[0], &login, Some("s")),
+        (0, &phones[1], &login, Some("s")),
+        (0, &phones[0], &pay, Some("s")),
+        (0, &phones[0], &login, Some("t")),
+        (0, &phones[0], &login, None),
+    ];
+    let send = async |(tenant, phone, purpose, session): (usize, &PhoneNumber, &Purpose, Option<&str>)| {
+        let (otp, gateway): &(Otp, _) = &tenants[tenant];
+        let before = code_keys(server).await;
+        challenge(otp.send(phone, purpose, "MyApp", SendOptions { session, ..Host::options() }).await);
+        let key =
+            code_keys(server).await.into_iter().find(|key| !before.contains(key)).expect("a new record");
+        (gateway.texts().pop().expect("a text went out"), key)
+    };
+    let verify = async |(tenant, phone, purpose, session): (usize, &PhoneNumber, &Purpose, Option<&str>),
+                        code: &str| {
+        let options = VerifyOptions { session, ..Host::check() };
+        tenants[tenant].0.verify(phone, purpose, code, options).await.expect("an answer")
+    };
+    for place in elsewhere {
+        redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("FLUSHALL answers");
+        let (code, from) = send(home).await;
+        let (_, to) = send(place).await;
+        let copied: bool = redis::cmd("COPY")
+            .arg(&from)
+            .arg(&to)
+            .arg("REPLACE")
+            .query_async(&mut connection)
+            .await
+            .expect("COPY answers");
+        assert!(copied);
+        assert_eq!(verify(place, &code).await, Verdict::Incorrect { attempts_left: 4 }, "{place:?}");
+        assert!(verify(home, &code).await.is_verified());
+    }
+}
+
+async fn code_keys(server: &test_support::TestRedis) -> Vec<String> {
+    let mut connection = server.connection().await;
+    redis::cmd("KEYS").arg("*:c:*").query_async(&mut connection).await.expect("KEYS answers")
+}
