@@ -1,5 +1,6 @@
 //! The public API and the store conformance suite, over memory and over a real Redis.
 
+mod adapter;
 mod addresses;
 mod ageing;
 mod breakers;
@@ -17,9 +18,12 @@ mod floods;
 mod fraud;
 mod host;
 mod idempotency;
+mod interleavings;
 mod limits;
+mod model;
 mod operating;
 mod otp;
+mod play;
 mod receipts;
 mod replicas;
 mod schema;
