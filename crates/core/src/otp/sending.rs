@@ -20,7 +20,6 @@ use crate::{
     gateway::{CodeAccepted, CodeMessage, GatewayError, text::code_text_parts},
     phone::PhoneNumber,
     purpose::Purpose,
-    secret::PepperTag,
     store::{
         CodeMacs, CodeOrigin, Consent, ConsentStore, Granted, IDEMPOTENCY_KEPT, MessageKey, NewCode,
         RequestId, Reserve, Reserved, Settle, Settlement,
@@ -278,7 +277,7 @@ impl Sending {
                 outcome
             }
         };
-        let (pepper, nonce) = self.seed(&begun);
+        let (pepper, nonce) = begun.granted.in_force;
         match outcome.as_ref().ok().and_then(|outcome| kept(outcome, pepper, nonce)) {
             Some(kept) => self.finish_key(&kept).await,
             None => self.release_key().await,
@@ -404,7 +403,8 @@ impl Sending {
             (_, DeliveryState::Accepted { .. }) => "sent",
         };
         metrics::counter!("textproof_otp_sends_total", "outcome" => outcome).increment(1);
-        let (pepper, nonce) = self.seed(begun);
+        // A handle is derived from what the record holds: a host that takes over has drawn another nonce.
+        let (pepper, nonce) = begun.granted.in_force;
         SendOutcome::Sent(Challenge {
             handle: context.handle_of(pepper, &nonce),
             expires_in: begun.granted.expires_in,
@@ -414,11 +414,6 @@ impl Sending {
             parts,
             delivery,
         })
-    }
-
-    /// What the handle is derived from.
-    fn seed(&self, begun: &Begun) -> (PepperTag, [u8; 6]) {
-        begun.granted.same.unwrap_or((begun.fresh.pepper, begun.fresh.nonce))
     }
 
     fn context(&self) -> Result<Context<'_>, Error> {

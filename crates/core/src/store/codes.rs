@@ -162,6 +162,8 @@ pub enum Denial {
 pub struct Granted {
     /// Pepper and nonce of the live code that is sent again, or none for the fresh one.
     pub same: Option<(PepperTag, [u8; 6])>,
+    /// Pepper and nonce of the code in force: of a repeat, those of the first reservation.
+    pub in_force: (PepperTag, [u8; 6]),
     /// Life left in the code.
     pub expires_in: Duration,
     /// Time until the phone may be sent to again, after this send.

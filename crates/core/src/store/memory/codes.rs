@@ -183,6 +183,7 @@ fn granted(
     let wait = sends.wait(request.limits, now);
     Reserved::Granted(Granted {
         same: same.then_some((code.pepper, code.nonce)),
+        in_force: (code.pepper, code.nonce),
         expires_in: Duration::from_millis(state.codes.left(request.key, now)),
         next_send_in: Duration::from_millis(wait.wait_ms),
         sends_left: wait.sends_left,

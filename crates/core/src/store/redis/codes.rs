@@ -136,9 +136,10 @@ fn reserved(reply: Value) -> Option<Reserved> {
         return Some(Reserved::Denied { by, retry_after: wait(reply.number()?) });
     }
     let same = reply.number()? == 1;
-    let live = (PepperTag(reply.array()?), reply.array()?);
+    let in_force = (PepperTag(reply.array()?), reply.array()?);
     Some(Reserved::Granted(Granted {
-        same: same.then_some(live),
+        same: same.then_some(in_force),
+        in_force,
         expires_in: Duration::from_millis(reply.number()?),
         next_send_in: Duration::from_millis(reply.number()?),
         sends_left: u32::try_from(reply.number()?).ok()?,
