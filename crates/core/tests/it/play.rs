@@ -142,7 +142,7 @@ impl<'a> Play<'a> {
         let number = u32::try_from(id).expect("few sends");
         let expected = self.model.send(place, id, number, number, self.now);
         let answer = self.store.send(place, id, number, number).await;
-        self.agree(answer.clone(), expected, send_times);
+        self.agree(&answer, expected, send_times);
         if matches!(answer, SendAnswer::Granted { same: false, repeated: false, .. }) {
             self.codes.entry(place).or_default().push(number);
             self.budget.fresh(number);
@@ -152,7 +152,7 @@ impl<'a> Play<'a> {
     async fn verify(&mut self, place: Place, guess: Guess) {
         let expected = self.model.verify(place, guess, self.now);
         let answer = self.store.verify(place, guess).await;
-        self.agree(answer.clone(), expected, verify_times);
+        self.agree(&answer, expected, verify_times);
         let code = self.of(place, Whose::Last);
         self.budget.count(place, code, guess.id, &answer, self.rules);
     }
@@ -160,18 +160,18 @@ impl<'a> Play<'a> {
     /// The same answer, with times that are at most as late as the store may be.
     fn agree<T: PartialEq + Clone + std::fmt::Debug>(
         &self,
-        mut answer: T,
-        expected: T,
+        answer: &T,
+        mut expected: T,
         times: fn(&mut T) -> Vec<&mut u64>,
     ) {
         let tolerance = u64::try_from(self.world.tolerance().as_millis()).expect("seconds fit");
-        let given = answer.clone();
-        for (time, expected) in times(&mut answer).into_iter().zip(times(&mut expected.clone())) {
-            if *time <= *expected && *time + tolerance >= *expected {
-                *time = *expected;
+        let mut given = answer.clone();
+        for (given, expected) in times(&mut given).into_iter().zip(times(&mut expected)) {
+            if *given <= *expected && *given + tolerance >= *expected {
+                *given = *expected;
             }
         }
-        assert_eq!(answer, expected, "the store said {given:?}, after {:?}", self.guesses.last());
+        assert_eq!(given, expected, "the store said {answer:?}, after {:?}", self.guesses.last());
     }
 }
 
