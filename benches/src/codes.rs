@@ -1,11 +1,13 @@
 //! Codes without a gateway's round trip: what is left is the library and the store.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use textproof::{
-    Code, CodeSource, Countries, Otp, OtpSettings, PhoneNumber, Policy, Purpose, SendOptions, SendOutcome,
+    ClientAddress, Code, CodeSource, Countries, Otp, OtpSettings, PhoneNumber, Policy, Purpose, SendOptions,
+    SendOutcome,
     gateway::{Accepted, CodeAccepted, CodeMessage, Gateway, GatewayError, TextMessage},
+    policy::FailureLimits,
     secret::{FingerprintKey, Pepper, Peppers},
     store::Store,
 };
@@ -14,6 +16,19 @@ use textproof::{
 pub const RIGHT: &str = "482174";
 /// A code that no send by [`send`] has.
 pub const WRONG: &str = "000000";
+
+/// Nobody's address: what is measured are a phone's own budgets.
+pub const BENCH: ClientAddress<'static> = ClientAddress::None { why: "a benchmark" };
+
+/// The ceiling alone: on the path that is measured nothing waits.
+///
+/// # Panics
+/// Never: the limits are sound.
+#[must_use]
+pub fn failure_limits() -> FailureLimits {
+    let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
+    FailureLimits::new(100, 100, second, second, day).expect("sound limits")
+}
 
 /// Takes every text at once and keeps nothing.
 #[derive(Debug)]
@@ -52,20 +67,26 @@ fn accepted(reference: &str) -> Accepted {
 /// # Panics
 /// When the library refuses these settings.
 pub fn otp(store: Arc<dyn Store>) -> Otp {
+    otp_with(store, Arc::new(InstantGateway))
+}
+
+/// The same with another gateway.
+///
+/// # Panics
+/// When the library refuses these settings.
+pub fn otp_with(store: Arc<dyn Store>, gateway: Arc<dyn Gateway>) -> Otp {
     let pepper = Pepper::new("bench", &[2; 32]).expect("32 bytes");
     let policy = Policy::default()
         .with_guesses(10)
-        .and_then(|policy| policy.with_lifetime(std::time::Duration::from_secs(600)))
-        .expect("within the floors and ceilings");
-    let settings = OtpSettings {
-        tenant: "default".into(),
-        policy,
-        countries: Countries::new(["NZ"], Some("NZ")).expect("a known country"),
-        web_otp_domains: Vec::new(),
-        fingerprint_key: FingerprintKey::new(&[1; 32]).expect("32 bytes"),
-        peppers: Peppers::new(vec![pepper]).expect("one pepper"),
-    };
-    Otp::new(settings, store, Arc::new(InstantGateway))
+        .and_then(|policy| policy.with_lifetime(Duration::from_secs(600)))
+        .expect("within the floors and ceilings")
+        .with_failure_limits(failure_limits())
+        .with_fraud_guard(None);
+    let countries = Countries::new(["NZ"], Some("NZ")).expect("a known country");
+    let key = FingerprintKey::new(&[1; 32]).expect("32 bytes");
+    let peppers = Peppers::new(vec![pepper]).expect("one pepper");
+    let settings = OtpSettings { policy, ..OtpSettings::new("default", countries, key, peppers) };
+    Otp::new(settings, store, vec![gateway]).expect("settings that may run")
 }
 
 /// The `n`th phone; there are ten million.
@@ -91,7 +112,7 @@ pub fn login() -> Purpose {
 /// When the send is refused or the store does not answer.
 pub async fn send(otp: &Otp, phone: &PhoneNumber) {
     let code = Code::parse(RIGHT).expect("a code");
-    let options = SendOptions { code: CodeSource::Given(&code), ..SendOptions::default() };
+    let options = SendOptions { code: CodeSource::Given(&code), address: BENCH, ..SendOptions::default() };
     let outcome = otp.send(phone, &login(), "MyApp", options).await;
     assert!(matches!(outcome, Ok(SendOutcome::Sent(_))), "{outcome:?}");
 }

@@ -3,9 +3,11 @@
 mod codes;
 mod concurrently;
 mod events;
+mod reserving;
 mod stores;
 
-pub use codes::{InstantGateway, RIGHT, WRONG, login, otp, phone, send};
+pub use codes::{BENCH, InstantGateway, RIGHT, WRONG, failure_limits, login, otp, otp_with, phone, send};
 pub use concurrently::concurrently;
 pub use events::{BODY, Numbered};
+pub use reserving::Reserver;
 pub use stores::{empty_store, redis_store};

@@ -32,6 +32,16 @@ pub(crate) enum Command {
     Verify(VerifyOptions),
     /// Look at the text of a code: encoding, parts, and whether phones will find the code in it.
     Lint(LintOptions),
+    /// Redeem the receipt of a verified code, once.
+    Redeem(RedeemOptions),
+    /// Show budgets, waits and the last message of one phone; no number and no code is printed.
+    Phone(PhoneOptions),
+    /// Forget the wrong codes in a row of one phone, which may have locked it.
+    Unlock(UnlockOptions),
+    /// Forget everything of one phone but its opt-outs.
+    Erase(EraseOptions),
+    /// Print how likely a break-in by guessing is under the configured limits; exit 1 when above what is accepted.
+    Risk(RiskOptions),
     /// Obtain, or find, the gateway's shared access token; it is never printed.
     Token,
     /// Look at configuration, Redis and gateway, and say what is not as it should be.
@@ -86,6 +96,58 @@ pub(crate) struct SendOptions {
     /// Host of the origin-bound last line; must be configured.
     #[arg(long, value_name = "HOST")]
     pub(crate) web_otp_domain: Option<String>,
+    /// The application's session: the code is good in the same one only.
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) session: Option<String>,
+    /// Send once under this key, whatever happens; the same key gets the same outcome.
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub(crate) idempotency_key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RedeemOptions {
+    /// The phone, in national or international format.
+    pub(crate) phone: String,
+    /// The receipt that `verify` printed. It may begin with a hyphen.
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) receipt: String,
+    /// What the code was for.
+    #[arg(long, default_value = "login")]
+    pub(crate) purpose: String,
+    /// The session that the code was sent in.
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) session: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PhoneOptions {
+    /// The phone, in national or international format.
+    pub(crate) phone: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnlockOptions {
+    /// The phone, in national or international format.
+    pub(crate) phone: String,
+    /// Only for this purpose.
+    #[arg(long)]
+    pub(crate) purpose: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EraseOptions {
+    /// The phone, in national or international format.
+    pub(crate) phone: String,
+    /// Do it; without this, only what is there is shown.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RiskOptions {
+    /// Codes that the fleet sends in a day, when no `sends_per_day` is configured.
+    #[arg(long, value_name = "N")]
+    pub(crate) sends_per_day: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -113,7 +175,10 @@ pub(crate) struct VerifyOptions {
     /// What the code is for.
     #[arg(long, default_value = "login")]
     pub(crate) purpose: String,
-    /// The handle that `send` printed.
-    #[arg(long)]
+    /// The handle that `send` printed. It may begin with a hyphen.
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) handle: Option<String>,
+    /// The session that the code was sent in.
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) session: Option<String>,
 }

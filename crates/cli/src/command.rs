@@ -2,24 +2,30 @@
 
 pub(crate) mod config_check;
 pub(crate) mod doctor;
+pub(crate) mod erase;
 pub(crate) mod lint;
+pub(crate) mod phone;
+pub(crate) mod redeem;
+pub(crate) mod risk;
 pub(crate) mod send;
 pub(crate) mod token;
+pub(crate) mod unlock;
 pub(crate) mod verify;
 
-use std::sync::Arc;
-
-use textproof::{Otp, PhoneNumber, Purpose};
+use textproof::{ClientAddress, Otp, PhoneNumber, Purpose};
 use textproof_service::{
     assemble,
     config::{Config, ConfigError},
 };
 
+/// Nobody's address: whoever has this command has the configuration, too.
+const OPERATOR: ClientAddress<'static> = ClientAddress::None { why: "an operator's command" };
+
 /// The code engine of the configuration, on a store that other processes share.
 fn otp(config: &Config) -> Result<Otp, ConfigError> {
     let store = assemble::shared_store(config)?;
-    let gateway = assemble::gateway(config, &store)?;
-    assemble::otp(config, Arc::clone(&store), gateway)
+    let gateways = assemble::gateways(config, &store)?;
+    assemble::otp(config, store, gateways)
 }
 
 /// What the command line says is wrong there, not in the configuration file.

@@ -10,7 +10,7 @@ use rand::{TryRng, rngs::SysRng};
 use sandbox::{Sandbox, Settings as SandboxSettings, Webhooks};
 use secrecy::SecretString;
 use textproof::{
-    Countries, Otp, OtpSettings, Policy,
+    Countries, Otp, OtpSettings,
     consent::ConsentLedger,
     delivery::Deliveries,
     gateway::{Connexus, ConnexusSettings, Gateway},
@@ -78,15 +78,12 @@ impl Local {
         let settings = ConnexusSettings::new(sandbox.connexus_base_url(), credentials.client_id, secret);
         let gateway: Arc<dyn Gateway> =
             Arc::new(Connexus::new(settings, tokens, peppers.clone(), &fingerprint_key)?);
+        let countries = Countries::new(["NZ", "AU"], Some("NZ"))?;
         let settings = OtpSettings {
-            tenant: TENANT.into(),
-            policy: Policy::default(),
-            countries: Countries::new(["NZ", "AU"], Some("NZ"))?,
             web_otp_domains: vec![WEB_OTP_DOMAIN.into()],
-            fingerprint_key: fingerprint_key.clone(),
-            peppers,
+            ..OtpSettings::new(TENANT, countries, fingerprint_key.clone(), peppers)
         };
-        let otp = Otp::new(settings, Arc::clone(&store), Arc::clone(&gateway));
+        let otp = Otp::new(settings, Arc::clone(&store), vec![Arc::clone(&gateway)])?;
 
         let feed = Feed::new();
         let consent = ConsentLedger::new(Arc::clone(&store) as Arc<dyn ConsentStore>, fingerprint_key);

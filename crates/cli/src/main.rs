@@ -32,6 +32,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Verify(options) => command::verify::run(&common.load_config()?, options, json).await,
         // Needs no configuration, and must not stumble over a broken one.
         Command::Lint(options) => command::lint::run(&options, json),
+        Command::Redeem(options) => command::redeem::run(&common.load_config()?, options, json).await,
+        Command::Phone(options) => command::phone::run(&common.load_config()?, options, json).await,
+        Command::Unlock(options) => command::unlock::run(&common.load_config()?, options, json).await,
+        Command::Erase(options) => command::erase::run(&common.load_config()?, options, json).await,
+        Command::Risk(options) => command::risk::run(&common.load_config()?, &options, json),
         Command::Token => command::token::run(&common.load_config()?, json).await,
         Command::Doctor => command::doctor::run(&common.load_config()?, json).await,
         Command::Config(ConfigCommand::Check) => command::config_check::run(&common.load_config()?, json),

@@ -18,18 +18,44 @@ pub(crate) fn table<const N: usize>(
     line(&table.trim_fmt())
 }
 
-/// Prints names and values, or the same as one JSON object.
+/// The narrowest column of names, so that the shortest answers line up with each other.
+const NAMES: usize = 22;
+
+/// Prints names and values, or the same as one JSON object. A list has a line for each of its elements.
 pub(crate) fn facts(json: bool, facts: &[(&str, Value)]) -> io::Result<()> {
     if json {
         let object: serde_json::Map<_, _> =
             facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         return line(&Value::Object(object).to_string());
     }
+    let width = facts.iter().map(|(name, _)| name.len()).fold(NAMES, usize::max);
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_null()) {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        line(&format!("{:<22} {text}", name.replace('_', " ")))?;
+        let mut name = name.replace('_', " ");
+        for text in texts(value) {
+            line(&format!("{:<width$} {text}", std::mem::take(&mut name)))?;
+        }
     }
     Ok(())
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(elements) if elements.is_empty() => vec!["none".to_owned()],
+        Value::Array(elements) => elements.iter().map(text).collect(),
+        value => vec![text(value)],
+    }
+}
+
+/// `purpose login, guesses_left 4`: words instead of JSON.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| !value.is_null());
+            fields.map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Prints one line. A reader that has gone away (`| head`) is an error, not a panic.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use textproof::{
-    Otp, OtpSettings,
+    Otp,
     gateway::{
         Connexus, ConnexusSettings, Gateway, GatewaySetupError, MobileApiConnect, MobileApiConnectSettings,
     },
@@ -38,17 +38,24 @@ pub fn shared_store(config: &Config) -> Result<Arc<dyn Store>, ConfigError> {
     Ok(Arc::new(store))
 }
 
-/// The first gateway of this configuration.
+/// The gateways of this configuration, in the order in which they are tried.
 ///
 /// # Errors
 /// [`ConfigError`] when no gateway is on, or its settings cannot be used.
-pub fn gateway(config: &Config, store: &Arc<dyn Store>) -> Result<Arc<dyn Gateway>, ConfigError> {
+pub fn gateways(config: &Config, store: &Arc<dyn Store>) -> Result<Vec<Arc<dyn Gateway>>, ConfigError> {
+    config.gateways()?.into_iter().map(|settings| gateway(config, store, settings)).collect()
+}
+
+fn gateway(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    settings: GatewaySettings,
+) -> Result<Arc<dyn Gateway>, ConfigError> {
     let invalid = |key: &str| {
         let key = key.to_owned();
         move |error: GatewaySetupError| ConfigError::invalid(key, "the configuration", error.to_string())
     };
-    let settings = config.gateways()?.into_iter().next();
-    match settings.ok_or_else(|| ConfigError::invalid("otp.gateways", "the configuration", "none is on"))? {
+    match settings {
         GatewaySettings::Connexus(settings) => {
             let otp = config.require_otp()?;
             let tokens = Arc::clone(store) as Arc<dyn TokenStore>;
@@ -69,15 +76,11 @@ pub fn gateway(config: &Config, store: &Arc<dyn Store>) -> Result<Arc<dyn Gatewa
 ///
 /// # Errors
 /// [`ConfigError`] for a section that is missing or wrong.
-pub fn otp(config: &Config, store: Arc<dyn Store>, gateway: Arc<dyn Gateway>) -> Result<Otp, ConfigError> {
-    let otp = config.require_otp()?;
-    let settings = OtpSettings {
-        tenant: otp.tenant,
-        policy: otp.policy,
-        countries: otp.countries,
-        web_otp_domains: otp.web_otp_domains,
-        fingerprint_key: otp.fingerprint_key,
-        peppers: otp.peppers,
-    };
-    Ok(Otp::new(settings, store, gateway))
+pub fn otp(
+    config: &Config,
+    store: Arc<dyn Store>,
+    gateways: Vec<Arc<dyn Gateway>>,
+) -> Result<Otp, ConfigError> {
+    Otp::new(config.require_otp()?, store, gateways)
+        .map_err(|error| ConfigError::invalid("otp", "the configuration", error.to_string()))
 }

@@ -19,13 +19,13 @@ mod variables;
 
 mod endpoints;
 mod gateways;
+mod limits;
 mod otp;
 mod redis;
 mod servers;
 
 pub use error::ConfigError;
 pub use gateways::{ConnexusSettings, GatewayName, GatewaySettings, MobileApiConnectSettings};
-pub use otp::OtpSettings;
 pub use redis::{RedisSettings, RedisUrl};
 pub use secrets::BARE_PEPPER_ID;
 pub use servers::{IngestSettings, WorkerSettings};

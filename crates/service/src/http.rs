@@ -9,7 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -89,8 +93,13 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
 
-    while let Some((stream, permit)) = shutdown.run_until_cancelled(accept(&listener, &permits)).await {
-        let service = TowerToHyperService::new(router.clone());
+    while let Some((stream, peer, permit)) = shutdown.run_until_cancelled(accept(&listener, &permits)).await {
+        // Handlers find the peer's address as axum's `ConnectInfo<SocketAddr>`.
+        let router = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.call(request)
+        });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -110,16 +119,19 @@ pub async fn serve(
 }
 
 /// The next connection, once there is room for one.
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
     #[expect(clippy::expect_used, reason = "nobody closes the semaphore")]
     let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is open");
     let mut pause = FIRST_ACCEPT_PAUSE;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Answers are small and must not wait for more; an error shows in the first read.
                 let _ = stream.set_nodelay(true);
-                return (stream, permit);
+                return (stream, peer, permit);
             }
             Err(error) if is_the_clients(error.kind()) => {}
             Err(error) => {

@@ -4,17 +4,17 @@
 //! Run it with the configuration of the other binaries (`textproof.toml` or the environment):
 //! `cargo run -p login`, then open the address that it prints.
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 use axum::{
     Form, Router,
-    extract::State,
+    extract::{ConnectInfo, State},
     http::{HeaderMap, header},
     response::{AppendHeaders, Html, IntoResponse, Response},
     routing::{get, post},
 };
 use serde::Deserialize;
-use textproof::{Otp, Purpose, SendOptions, SendOutcome, Verdict, VerifyOptions};
+use textproof::{ClientAddress, Otp, Purpose, SendOptions, SendOutcome, Verdict, VerifyOptions};
 use textproof_service::{
     args::CommonArgs,
     assemble, exit,
@@ -26,8 +26,8 @@ fn main() -> ExitCode {
     exit::run(async {
         let config = CommonArgs::default().load_config()?;
         let store = assemble::shared_store(&config)?;
-        let gateway = assemble::gateway(&config, &store)?;
-        let login = Login { otp: assemble::otp(&config, store, gateway)?, purpose: Purpose::new("login")? };
+        let gateways = assemble::gateways(&config, &store)?;
+        let login = Login { otp: assemble::otp(&config, store, gateways)?, purpose: Purpose::new("login")? };
         let router = Router::new()
             .route("/", get(async || page(PHONE_FORM)))
             .route("/code", post(send))
@@ -56,12 +56,18 @@ struct Attempt {
     code: String,
 }
 
-async fn send(State(login): State<Login>, Form(form): Form<Phone>) -> Response {
+async fn send(
+    State(login): State<Login>,
+    peer: ConnectInfo<SocketAddr>,
+    Form(form): Form<Phone>,
+) -> Response {
     let phone = match login.otp.phone(&form.phone) {
         Ok(phone) => phone,
         Err(error) => return page(&format!("<p>{error}</p>{PHONE_FORM}")),
     };
-    match login.otp.send(&phone, &login.purpose, "MyApp", SendOptions::default()).await {
+    // Behind a proxy, the address is in a header: take it only from a proxy that you count and trust.
+    let options = SendOptions { address: ClientAddress::Ip(peer.0.ip()), ..SendOptions::default() };
+    match login.otp.send(&phone, &login.purpose, "MyApp", options).await {
         Ok(SendOutcome::Sent(challenge)) => {
             // The handle binds the check to this browser: a stranger cannot spend the guesses. A real
             // application keeps both in its server-side session.
@@ -79,14 +85,20 @@ async fn send(State(login): State<Login>, Form(form): Form<Phone>) -> Response {
     }
 }
 
-async fn verify(State(login): State<Login>, headers: HeaderMap, Form(form): Form<Attempt>) -> Response {
+async fn verify(
+    State(login): State<Login>,
+    peer: ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Form(form): Form<Attempt>,
+) -> Response {
     let (Some(phone), Some(handle)) = (cookie(&headers, "phone"), cookie(&headers, "handle")) else {
         return page(PHONE_FORM);
     };
     let Ok(phone) = login.otp.phone(phone) else {
         return page(PHONE_FORM);
     };
-    let options = VerifyOptions { handle: Some(handle), ..VerifyOptions::default() };
+    let address = ClientAddress::Ip(peer.0.ip());
+    let options = VerifyOptions { handle: Some(handle), address, ..VerifyOptions::default() };
     match login.otp.verify(&phone, &login.purpose, &form.code, options).await {
         Ok(verdict) if verdict.is_verified() => page("<p>Welcome.</p>"),
         Ok(Verdict::Incorrect { attempts_left }) => {

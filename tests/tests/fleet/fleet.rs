@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
-use test_support::TestRedis;
+use test_support::{ProcessBuilder, TestRedis};
 
 use crate::{host::Host, sandbox::Sandbox};
 
@@ -17,10 +17,15 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_, builder| builder).await
+    }
+
+    /// Starts it with something of its own for each host, by its number.
+    pub(crate) async fn start_with(own: impl Fn(usize, ProcessBuilder) -> ProcessBuilder) -> Self {
         let redis = TestRedis::start().await;
         let sandbox = Sandbox::start(Sandbox::builder()).await;
         let mut hosts = Vec::new();
-        for _ in 0..HOSTS {
+        for number in 0..HOSTS {
             let builder = Host::builder()
                 .env("TEXTPROOF_REDIS_URL", redis.url())
                 .env("TEXTPROOF_PEPPER", BASE64.encode(&[7; 32]))
@@ -29,7 +34,7 @@ impl Fleet {
                 .env("WEBSMS_BASE_URL", format!("http://{}/api/connexus", sandbox.address()))
                 .env("WEBSMS_CLIENT_ID", "cid_sandbox")
                 .env("WEBSMS_CLIENT_SECRET", "csk_sandbox");
-            hosts.push(Host::start(builder).await);
+            hosts.push(Host::start(own(number, builder)).await);
         }
         Self { redis, sandbox, hosts }
     }

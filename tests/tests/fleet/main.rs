@@ -4,6 +4,7 @@ mod fleet;
 mod host;
 mod sandbox;
 
+mod clocks;
 mod guesses;
 mod outages;
 mod tokens;

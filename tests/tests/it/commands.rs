@@ -4,6 +4,8 @@ mod codes;
 mod configuration;
 mod health;
 mod lint;
+mod operating;
+mod risk;
 
 use data_encoding::BASE64;
 use serde_json::Value;

@@ -11,7 +11,7 @@ use crate::fixture::{World, digest};
 
 /// A tour takes a few seconds; the person who opts in again waits for the next one.
 const PATIENCE: Duration = Duration::from_secs(60);
-const STEPS: usize = 13;
+const STEPS: usize = 15;
 
 #[tokio::test]
 async fn the_tour_is_the_same_on_every_store_and_can_be_walked_again() {

@@ -35,6 +35,8 @@ pub(crate) struct Args {
 pub(crate) enum Measured {
     /// `Otp::verify` with wrong codes, and the store's part of it by itself.
     Verify,
+    /// `CodeStore::reserve` for ever new phones: the script of a send.
+    Reserve,
     /// `Producer::publish` of a 250-byte webhook under ever new names.
     Ingest,
 }

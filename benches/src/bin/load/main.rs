@@ -5,6 +5,7 @@ mod callers;
 mod ingest;
 mod records;
 mod report;
+mod reserve;
 mod run;
 mod verify;
 mod yardstick;
@@ -37,6 +38,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let server = TestRedis::start().await;
     let report = match args.measured {
         Measured::Verify => verify::run(&server, args).await,
+        Measured::Reserve => reserve::run(&server, args).await,
         Measured::Ingest => ingest::run(&server, args).await,
     }?;
     if args.json {

@@ -85,6 +85,9 @@ impl Records {
         unused.extend([0; LAST_ID_BYTES]);
         let renew = |pipeline: &mut Pipeline, name: &str| {
             pipeline.cmd("SETRANGE").arg(name).arg(GUESSES_AT).arg(&unused).ignore();
+            // A phone that has failed a hundred times in a row would be locked.
+            let tag = name.split_inclusive('}').next().unwrap_or_default();
+            pipeline.cmd("DEL").arg(format!("{tag}:f")).ignore();
         };
         self.each(connection, renew).await
     }
@@ -135,7 +138,7 @@ impl Records {
 fn code_key(name: &str) -> Option<CodeKey> {
     let tag = name.strip_prefix("tp1:{")?.split('}').next()?;
     let bytes = BASE64URL_NOPAD.decode(tag.as_bytes()).ok()?;
-    Some(CodeKey { phone: Fingerprint::from_bytes(bytes.try_into().ok()?), purpose: login() })
+    Some(CodeKey { phone: Fingerprint::from_bytes(bytes.try_into().ok()?), purpose: login(), session: None })
 }
 
 #[cfg(test)]

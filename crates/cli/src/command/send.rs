@@ -21,10 +21,18 @@ pub(crate) async fn run(
         comment: options.comment.as_deref(),
         web_otp_domain: options.web_otp_domain.as_deref(),
         code: code.as_ref().map_or(CodeSource::Ours, CodeSource::Given),
+        session: options.session.as_deref(),
+        idempotency_key: options.idempotency_key.as_deref(),
+        address: super::OPERATOR,
+        ..SendOptions::default()
     };
     let outcome = otp.send(&phone, &purpose, &options.company, send).await.map_err(|error| match error {
         Error::Text(error) => super::usage("the text", error).into(),
         Error::CodeLength { .. } => super::usage("--code", error).into(),
+        Error::Session { .. } => super::usage("--session", error).into(),
+        Error::IdempotencyKey { .. } | Error::IdempotencyConflict => {
+            super::usage("--idempotency-key", error).into()
+        }
         error => anyhow::Error::from(error).context("nothing was sent"),
     })?;
     output::facts(json, &facts(&outcome, &phone.masked()))?;
@@ -38,7 +46,8 @@ fn facts(outcome: &SendOutcome, phone: &str) -> Vec<(&'static str, Value)> {
     match outcome {
         SendOutcome::Sent(challenge) => {
             let (delivery, message_id) = match &challenge.delivery {
-                DeliveryState::Accepted { message_id } => ("accepted", Some(message_id)),
+                DeliveryState::Accepted { message_id } => ("accepted", message_id.as_ref()),
+                DeliveryState::Pending => ("pending", None),
                 DeliveryState::Unknown => ("unknown", None),
             };
             vec![

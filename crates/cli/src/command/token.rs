@@ -10,8 +10,11 @@ use crate::output;
 
 pub(crate) async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let store = assemble::shared_store(config)?;
-    let gateway = assemble::gateway(config, &store)?;
-    gateway.check().await.context("no access to the gateway")?;
-    output::facts(json, &[("gateway", json!(gateway.name())), ("credentials", json!("accepted"))])?;
+    let mut names = Vec::new();
+    for gateway in assemble::gateways(config, &store)? {
+        gateway.check().await.context("no access to the gateway")?;
+        names.push(gateway.name());
+    }
+    output::facts(json, &[("gateway", json!(names.join(", "))), ("credentials", json!("accepted"))])?;
     Ok(ExitCode::SUCCESS)
 }

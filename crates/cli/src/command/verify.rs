@@ -16,7 +16,12 @@ pub(crate) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let otp = super::otp(config)?;
     let (phone, purpose) = super::parsed(&otp, &options.phone, &options.purpose)?;
-    let check = VerifyOptions { handle: options.handle.as_deref(), request: None };
+    let check = VerifyOptions {
+        handle: options.handle.as_deref(),
+        session: options.session.as_deref(),
+        address: super::OPERATOR,
+        request: None,
+    };
     let verdict = otp.verify(&phone, &purpose, &options.code, check).await.context("nothing was decided")?;
     output::facts(json, &facts(&verdict))?;
     Ok(if verdict.is_verified() { ExitCode::SUCCESS } else { ExitCode::from(exit::REFUSED) })
@@ -29,6 +34,10 @@ fn facts(verdict: &Verdict) -> Vec<(&'static str, Value)> {
         Verdict::Exhausted { retry_after } => {
             facts.push(("retry_after_seconds", json!(super::whole_seconds(*retry_after))));
         }
+        Verdict::Throttled { retry_after } => {
+            facts.push(("retry_after_seconds", json!(retry_after.map(super::whole_seconds))));
+        }
+        Verdict::Verified { receipt, .. } => facts.push(("receipt", json!(receipt.as_str()))),
         _ => {}
     }
     facts

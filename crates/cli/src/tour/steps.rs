@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use textproof::{
-    PhoneNumber, Purpose, SendOptions, SendOutcome, Verdict, VerifyOptions,
+    ClientAddress, PhoneNumber, Purpose, Receipt, RedeemOptions, Redemption, SendOptions, SendOutcome,
+    Verdict, VerifyOptions,
     event::{Content, DeliveryStatus, Event},
     otp::DeliveryState,
     store::{Consent, DeliveryRecord, MessageKey, Queue},
@@ -24,6 +25,9 @@ const COMMENT: &str = "Valid for 5 minutes.";
 /// The sandbox's short code on Connexus.
 const SHORT_CODE: &str = "552";
 
+/// Where the code is asked for, and so where it is good.
+const SESSION: &str = "this browser";
+
 /// What the story needs and what it has learnt so far.
 struct Story<'a> {
     local: &'a Local,
@@ -34,6 +38,7 @@ struct Story<'a> {
     mac: Poster,
     events: broadcast::Receiver<Event>,
     code: String,
+    receipt: Option<Receipt>,
     message_id: String,
 }
 
@@ -65,7 +70,9 @@ pub(super) async fn walk(local: &Local) -> Vec<Step> {
         "code sent" => send,
         "text read on the phone" => read,
         "wrong code" => wrong,
+        "in another session" => elsewhere,
         "right code" => right,
+        "its receipt" => redeem,
         "the same code again" => again,
         "delivery report" => delivery,
         "reply" => reply,
@@ -77,6 +84,9 @@ pub(super) async fn walk(local: &Local) -> Vec<Step> {
     }
     steps
 }
+
+/// The tour has one phone and nobody's address.
+const TOUR: ClientAddress<'static> = ClientAddress::None { why: "the tour" };
 
 impl<'a> Story<'a> {
     fn begin(local: &'a Local) -> anyhow::Result<Self> {
@@ -92,6 +102,7 @@ impl<'a> Story<'a> {
             phone,
             local,
             code: String::new(),
+            receipt: None,
             message_id: String::new(),
         })
     }
@@ -108,11 +119,15 @@ impl<'a> Story<'a> {
         let options = SendOptions {
             comment: Some(COMMENT),
             web_otp_domain: Some(WEB_OTP_DOMAIN),
+            session: Some(SESSION),
+            address: TOUR,
             ..SendOptions::default()
         };
         let outcome = self.local.otp.send(&self.phone, &self.login, COMPANY, options).await?;
         let SendOutcome::Sent(challenge) = outcome else { bail!("{outcome:?}") };
-        let DeliveryState::Accepted { message_id } = challenge.delivery else { bail!("the answer was lost") };
+        let DeliveryState::Accepted { message_id: Some(message_id) } = challenge.delivery else {
+            bail!("the answer was lost")
+        };
         self.message_id = message_id;
         Ok(format!("to {}, {} sends left", self.phone, challenge.sends_left))
     }
@@ -128,26 +143,44 @@ impl<'a> Story<'a> {
         Ok(format!("six digits first, last line @{WEB_OTP_DOMAIN}"))
     }
 
-    async fn verify(&self, code: &str) -> anyhow::Result<Verdict> {
-        Ok(self.local.otp.verify(&self.phone, &self.login, code, VerifyOptions::default()).await?)
+    async fn verify(&self, code: &str, session: &str) -> anyhow::Result<Verdict> {
+        let options = VerifyOptions { session: Some(session), address: TOUR, ..VerifyOptions::default() };
+        Ok(self.local.otp.verify(&self.phone, &self.login, code, options).await?)
     }
 
     async fn wrong(&mut self) -> anyhow::Result<String> {
         let wrong = if self.code == "000000" { "111111" } else { "000000" };
-        let verdict = self.verify(wrong).await?;
+        let verdict = self.verify(wrong, SESSION).await?;
         ensure!(verdict == Verdict::Incorrect { attempts_left: 4 }, "{verdict:?}");
         Ok("incorrect, 4 guesses left".into())
     }
 
+    async fn elsewhere(&mut self) -> anyhow::Result<String> {
+        let verdict = self.verify(&self.code, "another browser").await?;
+        ensure!(verdict == Verdict::Expired, "{verdict:?}");
+        Ok("the same code: expired, as if there were none".into())
+    }
+
     async fn right(&mut self) -> anyhow::Result<String> {
         let spaced = format!("{} {}", &self.code[..3], &self.code[3..]);
-        let verdict = self.verify(&spaced).await?;
-        ensure!(verdict.is_verified(), "{verdict:?}");
+        let verdict = self.verify(&spaced, SESSION).await?;
+        let Verdict::Verified { receipt, .. } = verdict else { bail!("{verdict:?}") };
+        self.receipt = Some(receipt);
         Ok("verified, though typed with a space".into())
     }
 
+    async fn redeem(&mut self) -> anyhow::Result<String> {
+        let receipt = self.receipt.take().context("no receipt")?;
+        for expected in [Redemption::Redeemed, Redemption::Refused] {
+            let options = RedeemOptions { session: Some(SESSION), ..RedeemOptions::default() };
+            let answer = self.local.otp.redeem(&self.phone, &self.login, receipt.as_str(), options).await?;
+            ensure!(answer == expected, "{answer:?}");
+        }
+        Ok("redeemed once, refused the second time".into())
+    }
+
     async fn again(&mut self) -> anyhow::Result<String> {
-        let verdict = self.verify(&self.code).await?;
+        let verdict = self.verify(&self.code, SESSION).await?;
         ensure!(verdict == Verdict::AlreadyUsed, "{verdict:?}");
         Ok("already used".into())
     }

@@ -3,16 +3,24 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::Duration,
 };
 
 use rand::RngExt;
-use tokio::time::Instant;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep_until},
+};
 
 /// Sends that are remembered.
 const REMEMBERED: usize = 64;
 /// Before the first send of this process: what a gateway across a country takes.
 const UNKNOWN: std::ops::Range<u64> = 250..600;
+
+/// The runtime's timer rounds to milliseconds, by which a suppressed send could be told from one that ends by itself:
+/// the last of it is slept on a thread, whose clock is finer.
+const LAST: Duration = Duration::from_millis(3);
 
 /// The durations of the latest sends of this process, from the reservation to the answer.
 #[derive(Clone, Default)]
@@ -21,15 +29,29 @@ pub(super) struct Pace(Arc<Mutex<VecDeque<Duration>>>);
 impl Pace {
     /// Remembers a send that began at `begun` and ends now.
     pub(super) fn record(&self, begun: Instant) {
+        let took = begun.elapsed();
         let mut durations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if durations.len() == REMEMBERED {
             durations.pop_front();
         }
-        durations.push_back(begun.elapsed());
+        durations.push_back(took);
     }
 
-    /// When a send that began at `begun` may end: after the duration of one of the latest.
-    pub(super) fn end_of(&self, begun: Instant) -> Instant {
+    /// Sleeps as long as a send lasts that began at `begun`: as one of the latest did.
+    pub(super) async fn sleep(&self, begun: Instant) {
+        let end = self.end_of(begun);
+        sleep_until(end - LAST).await;
+        let rest = end.saturating_duration_since(Instant::now());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a finer clock than the runtime's, for three milliseconds"
+        )]
+        let slept = spawn_blocking(move || thread::sleep(rest)).await;
+        // A runtime that shuts down refuses it; there is nobody left to deceive.
+        drop(slept);
+    }
+
+    fn end_of(&self, begun: Instant) -> Instant {
         let durations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rng = rand::rng();
         let duration = match durations.len() {

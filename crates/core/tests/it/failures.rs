@@ -18,7 +18,7 @@ crate::in_every_world!(
     ten_failures_make_a_session_wait_and_each_further_one_twice_as_long,
     a_session_is_forgotten_a_day_after_its_last_failure,
     a_throttled_check_compares_and_counts_nothing,
-    a_strangers_failures_do_not_make_the_victim_wait,
+    a_strangers_failures_in_his_own_session_do_not_make_the_victim_wait,
     a_hundred_failures_lock_the_phone_until_an_operator_unlocks_it,
     a_new_code_never_resets_the_failures,
     a_right_code_ends_the_failures_of_its_purpose_and_of_no_other,
@@ -118,7 +118,7 @@ async fn a_throttled_check_compares_and_counts_nothing(world: &World) {
     assert_eq!(phone.check(RIGHT).await, Checked::Right, "it was right all the time");
 }
 
-async fn a_strangers_failures_do_not_make_the_victim_wait(world: &World) {
+async fn a_strangers_failures_in_his_own_session_do_not_make_the_victim_wait(world: &World) {
     let (victim, stranger) = (in_session(world, 1), in_session(world, 2));
     let without_session = Phone::new(&world.store);
     fail(&stranger, 10).await;

@@ -8,6 +8,7 @@ use std::sync::{
 use test_support::TestRedis;
 use textproof::{
     ClientAddress, Policy, SendOptions, SendOutcome, Verdict, VerifyOptions,
+    otp::Handle,
     store::{MemoryStore, RequestId, Store},
 };
 
@@ -79,7 +80,7 @@ async fn every_way_to_check_a_code_is_counted(store: Arc<dyn Store>) {
                 let host = Host::with(&store, policy, &[("a", 2)]);
                 host.otp.erase(&host.phone).await.expect("an answer");
                 let sent = challenge(host.send_with(SendOptions { session, ..Host::options() }).await);
-                let handle = sent.handle.as_ref().filter(|_| with_handle).map(|handle| handle.as_str());
+                let handle = sent.handle.as_ref().filter(|_| with_handle).map(Handle::as_str);
                 let (code, options) = (host.last_code(), VerifyOptions { session, handle, ..options });
                 let mut guesses = Vec::new();
                 for n in 0..6 {

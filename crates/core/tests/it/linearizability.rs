@@ -126,11 +126,12 @@ async fn recorded_histories_are_linearizable() {
     let world = World::redis().await;
     let rules = rules();
     let connections: Vec<_> = (0..CLIENTS).map(|_| world.another_connection()).collect();
+    let mut overlapping = 0;
     for history in 0..HISTORIES {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&history.to_be_bytes());
         let phone = Fingerprint::from_bytes(bytes);
-        let recorder = Arc::new(Mutex::new(LinearizabilityTester::new(Phone(Model::new(rules.clone())))));
+        let recorder = Arc::new(Mutex::new(History::new(&rules)));
         let first = Asked::new(Arc::clone(&world.store), phone.clone(), &rules);
         record(&recorder, &first, CLIENTS, Op::Send { id: 1 }).await;
         let start = Arc::new(tokio::sync::Barrier::new(connections.len()));
@@ -147,15 +148,42 @@ async fn recorded_histories_are_linearizable() {
         }
         clients.join_all().await;
         let recorded = recorder.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(recorded.is_consistent(), "history {history} fits no order: {recorded:#?}");
+        assert!(recorded.steps.is_consistent(), "history {history} fits no order: {:#?}", recorded.steps);
+        overlapping += u64::from(recorded.most_at_once > 1);
     }
+    assert!(overlapping > HISTORIES / 2, "only {overlapping} histories had steps at once");
 }
 
-async fn record(recorder: &Mutex<LinearizabilityTester<u64, Phone>>, store: &Asked, client: u64, op: Op) {
-    let lock = || recorder.lock().unwrap_or_else(PoisonError::into_inner);
-    lock().on_invoke(client, op).expect("one step after the other");
+async fn record(history: &Mutex<History>, store: &Asked, client: u64, op: Op) {
+    let lock = || history.lock().unwrap_or_else(PoisonError::into_inner);
+    lock().asked(client, op);
     let answer = ask(store, op).await;
-    lock().on_return(client, answer).expect("a step was asked for");
+    lock().answered(client, answer);
+}
+
+/// Who asked and who was answered, in order.
+struct History {
+    steps: LinearizabilityTester<u64, Phone>,
+    at_once: usize,
+    most_at_once: usize,
+}
+
+impl History {
+    fn new(rules: &Rules) -> Self {
+        let steps = LinearizabilityTester::new(Phone(Model::new(rules.clone())));
+        Self { steps, at_once: 0, most_at_once: 0 }
+    }
+
+    fn asked(&mut self, client: u64, op: Op) {
+        self.steps.on_invoke(client, op).expect("one step after the other");
+        self.at_once += 1;
+        self.most_at_once = self.most_at_once.max(self.at_once);
+    }
+
+    fn answered(&mut self, client: u64, answer: Ret) {
+        self.steps.on_return(client, answer).expect("a step was asked for");
+        self.at_once -= 1;
+    }
 }
 
 /// The checker itself: what no order explains is not let through.

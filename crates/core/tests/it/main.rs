@@ -21,6 +21,7 @@ mod fraud;
 mod host;
 mod idempotency;
 mod interleavings;
+mod key_kinds;
 mod limits;
 mod linearizability;
 mod model;

@@ -107,6 +107,18 @@ async fn a_repeated_check_gives_the_same_receipt(store: Arc<dyn Store>) {
     assert_eq!(host.verify_with(&host.last_code(), repeat).await, first);
 }
 
+/// Redis knows a receipt by its id; what can be redeemed stands nowhere.
+#[tokio::test]
+async fn a_receipt_is_not_in_redis() {
+    let server = test_support::TestRedis::start().await;
+    let host = Host::new(&crate::fixture::redis(&server));
+    let receipt = receipt(&host).await;
+    let dump = server.dump_all().await;
+    assert!(!dump.keys.is_empty() && dump.find(&receipt).is_empty());
+    let mac = &receipt[receipt.len() - 20..];
+    assert!(dump.find(mac).is_empty());
+}
+
 async fn a_receipt_ends(store: Arc<dyn Store>) {
     let policy =
         Policy::default().with_send_limits(loose()).with_receipt_lifetime(millis(1)).expect("a lifetime");

@@ -18,7 +18,7 @@ crate::in_every_world!(
     each_session_has_a_code_of_its_own,
     no_mismatch_of_purpose_and_session_verifies,
     no_mismatch_of_tenant_purpose_and_session_verifies_through_the_engine,
-    a_fourth_session_is_refused_until_the_first_code_ends_and_none_is_evicted,
+    a_fourth_session_is_refused_until_the_first_expires,
     sending_again_in_a_session_takes_no_further_place,
     a_used_or_withdrawn_code_frees_its_place,
     an_erased_phone_forgets_every_session,
@@ -125,7 +125,7 @@ async fn no_mismatch_of_tenant_purpose_and_session_verifies_through_the_engine(w
     }
 }
 
-async fn a_fourth_session_is_refused_until_the_first_code_ends_and_none_is_evicted(world: &World) {
+async fn a_fourth_session_is_refused_until_the_first_expires(world: &World) {
     let session = |session| place(world, "login", Some(session));
     for n in 1..=3 {
         session(n).send(482_174).await;

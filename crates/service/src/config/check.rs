@@ -29,6 +29,7 @@ pub(super) fn value(value: &mut Value, kind: Kind, name: &str, place: &str) -> R
             true
         }
         (Kind::Number, Value::Integer(number)) => *number >= 0,
+        (Kind::Flag, Value::Boolean(_)) => true,
         (Kind::Texts, Value::Array(texts)) => texts.iter().all(Value::is_str),
         (Kind::Table(keys), Value::Table(inner)) => {
             table(inner, keys, name, place)?;
@@ -54,6 +55,7 @@ fn expected(kind: Kind) -> &'static str {
         Kind::Text | Kind::Address | Kind::Secret => "must be a text in quotes",
         Kind::Time => "must be a time such as \"2026-12-01T00:00:00Z\"",
         Kind::Number => "must be a whole number, zero or more",
+        Kind::Flag => "must be true or false",
         Kind::Texts => "must be a list of texts",
         Kind::Table(_) => "must be a table",
         Kind::Tables(_) => "must be a list of tables",

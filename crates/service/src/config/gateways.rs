@@ -103,7 +103,11 @@ impl Config {
         Ok(on)
     }
 
-    pub(super) fn gateway_names(&self) -> Result<Vec<GatewayName>, ConfigError> {
+    /// Gateways to try, in order, whether they are on or not.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a name that is none, or one that is named twice.
+    pub fn gateway_names(&self) -> Result<Vec<GatewayName>, ConfigError> {
         let mut names = Vec::new();
         for text in &self.raw.otp.gateways {
             let name = match text.as_str() {

@@ -22,7 +22,7 @@ pub(super) fn table(all: &Table) -> Table {
 
 fn masked(value: &Value, kind: Kind) -> Value {
     match (kind, value) {
-        (Kind::Text | Kind::Time | Kind::Number | Kind::Texts, value) => value.clone(),
+        (Kind::Text | Kind::Time | Kind::Number | Kind::Flag | Kind::Texts, value) => value.clone(),
         (Kind::Address, Value::String(address)) => Value::String(self::address(address)),
         (Kind::Table(keys), Value::Table(table)) => Value::Table(inner(table, keys)),
         (Kind::Tables(_), Value::Array(tables)) => {

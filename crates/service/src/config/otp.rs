@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use textproof::secret::{FingerprintKey, Peppers};
+use textproof::otp::{OtpSettings, OtpSetupError, Profile};
 use textproof::sms_text::is_bare_host;
 use textproof::{Countries, Policy};
 
-use super::gateways::GatewayName;
 use super::secrets::is_id;
 use super::{Config, ConfigError};
 use crate::exit::one_line;
@@ -15,52 +14,52 @@ use crate::exit::one_line;
 /// NIST SP 800-63B-4, section 3.1.3.2: at most ten minutes.
 const TTL_SECONDS: std::ops::RangeInclusive<u64> = 1..=600;
 const ATTEMPTS: std::ops::RangeInclusive<u64> = 1..=10;
-
-/// What sending and checking codes needs.
-#[derive(Debug, Clone)]
-pub struct OtpSettings {
-    /// Whose codes these are.
-    pub tenant: String,
-    /// The countries that may be texted, and the one of numbers in national format.
-    pub countries: Countries,
-    /// How long a code lives and how many guesses it allows; the rest as by default.
-    pub policy: Policy,
-    /// Bare hosts that may stand in the origin-bound last line.
-    pub web_otp_domains: Vec<String>,
-    /// Gateways to try, in order.
-    pub gateways: Vec<GatewayName>,
-    /// The first is for everything new.
-    pub peppers: Peppers,
-    /// Names phones in the store.
-    pub fingerprint_key: FingerprintKey,
-}
+/// NIST SP 800-63B-4, section 3.1.3.2: at least six.
+const CODE_LENGTH: std::ops::RangeInclusive<u64> = 6..=8;
 
 impl Config {
-    /// The settings of one-time codes.
+    /// The settings of one-time codes, held against what must not run.
     ///
     /// # Errors
-    /// [`ConfigError`] when the pepper, the fingerprint key or the countries are missing, or a value breaks
-    /// its bounds.
+    /// [`ConfigError`] when the pepper, the fingerprint key or the countries are missing, a value breaks its
+    /// bounds, or the whole must not run: fixed codes in production, limits above the accepted risk.
     pub fn require_otp(&self) -> Result<OtpSettings, ConfigError> {
         let otp = &self.raw.otp;
         if !is_id(&otp.tenant) {
             return Err(self.invalid("otp", "tenant", "must be 1 to 32 letters, digits, -, _ or ."));
         }
         let countries = self.countries()?;
-        let policy = self.policy()?;
         if let Some(domain) = otp.web_otp_domains.iter().find(|domain| !is_bare_host(domain)) {
             let problem = format!("{domain:?} must be a bare host such as \"app.example.com\"");
             return Err(self.invalid("otp", "web_otp_domains", problem));
         }
-        Ok(OtpSettings {
-            tenant: otp.tenant.clone(),
-            countries,
-            policy,
+        let profile = match otp.profile.as_str() {
+            "production" => Profile::Production,
+            "test" => Profile::Test,
+            _ => return Err(self.invalid("otp", "profile", "must be \"production\" or \"test\"")),
+        };
+        let fixed_codes = self.fixed_codes(&countries)?;
+        let (key, peppers) = (self.fingerprint_key()?, self.peppers()?);
+        let settings = OtpSettings {
+            policy: self.policy()?,
             web_otp_domains: otp.web_otp_domains.clone(),
-            gateways: self.gateway_names()?,
-            peppers: self.peppers()?,
-            fingerprint_key: self.fingerprint_key()?,
-        })
+            profile,
+            fixed_codes,
+            opt_out_senders: otp.opt_out_senders.clone(),
+            risk: self.accepted_risk(),
+            ..OtpSettings::new(otp.tenant.clone(), countries, key, peppers)
+        };
+        settings.check().map_err(|error| {
+            let key = match error {
+                OtpSetupError::FixedCodesInProduction => "fixed_codes",
+                OtpSetupError::RiskPerFleet { .. } | OtpSetupError::NoFleetLimit => {
+                    "accepted_fleet_risk_per_million"
+                }
+                _ => "accepted_risk_per_million",
+            };
+            self.invalid("otp", key, one_line(&error.to_string()))
+        })?;
+        Ok(settings)
     }
 
     /// Checks every section that is used, as its own program would.
@@ -109,14 +108,28 @@ impl Config {
             .map_err(|error| self.invalid("otp", "countries", one_line(&error.to_string())))
     }
 
-    fn policy(&self) -> Result<Policy, ConfigError> {
+    /// The rules of codes and sends; needs no secret.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a value outside its bounds.
+    pub fn policy(&self) -> Result<Policy, ConfigError> {
         let otp = &self.raw.otp;
         let ttl = self.number("otp", "ttl_seconds", otp.ttl_seconds, TTL_SECONDS)?;
         let guesses = self.number("otp", "max_attempts", otp.max_attempts, ATTEMPTS)? as u8;
-        Policy::default()
+        let length = self.number("otp", "code_length", otp.code_length, CODE_LENGTH)? as usize;
+        let receipt = self.number("otp", "receipt_ttl_seconds", otp.receipt_ttl_seconds, TTL_SECONDS)?;
+        let policy = Policy::default()
             .with_lifetime(Duration::from_secs(ttl))
             .map_err(|error| self.invalid("otp", "ttl_seconds", error.to_string()))?
             .with_guesses(guesses)
-            .map_err(|error| self.invalid("otp", "max_attempts", error.to_string()))
+            .map_err(|error| self.invalid("otp", "max_attempts", error.to_string()))?
+            .with_code_length(length)
+            .map_err(|error| self.invalid("otp", "code_length", error.to_string()))?
+            .with_receipt_lifetime(Duration::from_secs(receipt))
+            .map_err(|error| self.invalid("otp", "receipt_ttl_seconds", error.to_string()))?
+            .with_address_limits(self.address_limits()?)
+            .with_tenant_limits(self.tenant_limits()?)
+            .with_fraud_guard(self.fraud_guard()?);
+        Ok(if otp.require_handle { policy.with_required_handle() } else { policy })
     }
 }

@@ -39,10 +39,32 @@ pub(super) struct RawOtp {
     pub(super) max_attempts: u64,
     pub(super) web_otp_domains: Vec<String>,
     pub(super) gateways: Vec<String>,
+    pub(super) code_length: u64,
+    pub(super) require_handle: bool,
+    pub(super) receipt_ttl_seconds: u64,
+    pub(super) address_sends_per_hour: u64,
+    pub(super) address_failed_checks_per_5_minutes: u64,
+    pub(super) sends_per_day: Option<u64>,
+    pub(super) parts_per_day: Option<u64>,
+    pub(super) fraud_guard: String,
+    pub(super) opt_out_senders: Vec<String>,
+    pub(super) accepted_risk_per_million: u64,
+    pub(super) accepted_fleet_risk_per_million: Option<u64>,
+    pub(super) profile: String,
+    pub(super) fixed_codes: Vec<RawFixedCode>,
     pub(super) pepper: Option<SecretString>,
     pub(super) pepper_file: Option<String>,
     pub(super) fingerprint_key: Option<SecretString>,
     pub(super) fingerprint_key_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFixedCode {
+    pub(super) phone: Option<String>,
+    pub(super) code: Option<SecretString>,
+    pub(super) code_file: Option<String>,
+    pub(super) ends: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +158,7 @@ mod tests {
         match kind {
             Kind::Text | Kind::Address | Kind::Secret | Kind::Time => Value::String("text".to_owned()),
             Kind::Number => Value::Integer(1),
+            Kind::Flag => Value::Boolean(true),
             Kind::Texts => Value::Array(vec![Value::String("text".to_owned())]),
             Kind::Table(keys) => Value::Table(full(keys)),
             Kind::Tables(keys) => Value::Array(vec![Value::Table(full(keys))]),

@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Time,
     /// Whole, not negative.
     Number,
+    /// True or false.
+    Flag,
     Texts,
     Table(&'static [Key]),
     Tables(&'static [Key]),
@@ -51,7 +53,7 @@ pub(super) struct Section {
     pub(super) keys: &'static [Key],
 }
 
-use Kind::{Address, Number, Secret, Table, Tables, Text, Texts, Time};
+use Kind::{Address, Flag, Number, Secret, Table, Tables, Text, Texts, Time};
 
 const METRICS: &[&str] = &["TEXTPROOF_METRICS_BIND"];
 
@@ -75,6 +77,19 @@ pub(super) const SECTIONS: &[Section] = &[
             Key::new("max_attempts", Number).or("5"),
             Key::new("web_otp_domains", Texts).or("[]"),
             Key::new("gateways", Texts).or(r#"["connexus", "mobile-api-connect"]"#),
+            Key::new("code_length", Number).or("6"),
+            Key::new("require_handle", Flag).or("false"),
+            Key::new("receipt_ttl_seconds", Number).or("300"),
+            Key::new("address_sends_per_hour", Number).or("20"),
+            Key::new("address_failed_checks_per_5_minutes", Number).or("30"),
+            Key::new("sends_per_day", Number),
+            Key::new("parts_per_day", Number),
+            Key::new("fraud_guard", Text).or(r#""observe""#),
+            Key::new("opt_out_senders", Texts).or("[]"),
+            Key::new("accepted_risk_per_million", Number).or("100"),
+            Key::new("accepted_fleet_risk_per_million", Number),
+            Key::new("profile", Text).or(r#""production""#),
+            Key::new("fixed_codes", Tables(FIXED_CODE)).or("[]"),
             Key::new("pepper", Secret).also(&["TEXTPROOF_PEPPER"]),
             Key::new("pepper_file", Text).also(&["TEXTPROOF_PEPPER_FILE"]),
             Key::new("fingerprint_key", Secret).also(&["TEXTPROOF_FINGERPRINT_KEY"]),
@@ -124,6 +139,14 @@ pub(super) const SECTIONS: &[Section] = &[
             Key::new("drain_seconds", Number).or("25"),
         ],
     },
+];
+
+/// The keys of an `[[otp.fixed_codes]]`. Its phone is somebody's number, which no output holds in full.
+const FIXED_CODE: &[Key] = &[
+    Key::new("phone", Secret),
+    Key::new("code", Secret),
+    Key::new("code_file", Text),
+    Key::new("ends", Time),
 ];
 
 /// The name of the list of `[[endpoint]]` tables.

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 use textproof::{
-    Code, CodeSource, Error, Otp, OtpSettings, Purpose, SendOptions, SendOutcome, VerifyOptions,
+    ClientAddress, Code, CodeSource, Error, Otp, OtpSettings, Purpose, RedeemOptions, Redemption,
+    SendOptions, SendOutcome, Verdict, VerifyOptions,
     gateway::{Gateway, GatewayError},
     otp::DeliveryState,
     token::TokenError,
@@ -12,6 +13,9 @@ use textproof::{
 use textproof_service::{assemble, config::Config};
 
 use crate::{command::Command, control::Control, load};
+
+/// Nobody's address: what is looked at here are the phone's own budgets.
+pub(crate) const FLEET: ClientAddress<'static> = ClientAddress::None { why: "a test of a fleet" };
 
 /// Brand in the texts.
 pub(crate) const COMPANY: &str = "Fleet";
@@ -26,18 +30,12 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(config: Config, code_length: usize) -> anyhow::Result<Self> {
         let store = assemble::shared_store(&config)?;
-        let gateway = assemble::gateway(&config, &store)?;
+        let gateways = assemble::gateways(&config, &store)?;
         let settings = config.require_otp()?;
-        let settings = OtpSettings {
-            tenant: settings.tenant,
-            policy: settings.policy.with_code_length(code_length)?,
-            countries: settings.countries,
-            web_otp_domains: settings.web_otp_domains,
-            fingerprint_key: settings.fingerprint_key,
-            peppers: settings.peppers,
-        };
+        let policy = settings.policy.clone().with_code_length(code_length)?;
+        let settings = OtpSettings { policy, ..settings };
         Ok(Self {
-            otp: Otp::new(settings, store, gateway),
+            otp: Otp::new(settings, store, gateways)?,
             purpose: Purpose::new("login")?,
             gateways: Vec::new(),
             config,
@@ -47,19 +45,48 @@ impl Host {
     /// Does what is asked. A fault of the product is part of the answer; an error is a mistake of the test.
     pub(crate) async fn obey(&mut self, command: Command, control: &mut Control) -> anyhow::Result<Value> {
         match command {
-            Command::Send { phone, code } => self.send(&phone, code.as_deref()).await,
-            Command::Verify { phone, codes } => self.verify(&phone, codes, control).await,
+            Command::Send { phone, code, session, idempotency_key } => {
+                self.send(&phone, code.as_deref(), session.as_deref(), idempotency_key.as_deref()).await
+            }
+            Command::Now => Ok(json!({ "now_ms": jiff::Timestamp::now().as_millisecond() })),
+            Command::Verify { phone, codes, session } => self.verify(&phone, codes, session, control).await,
+            Command::Receipt { phone, code, session } => {
+                let options =
+                    VerifyOptions { address: FLEET, session: session.as_deref(), ..VerifyOptions::default() };
+                let phone = self.otp.phone(&phone)?;
+                let verdict = self.otp.verify(&phone, &self.purpose, &code, options).await?;
+                let receipt = match &verdict {
+                    Verdict::Verified { receipt, .. } => Some(receipt.as_str()),
+                    _ => None,
+                };
+                Ok(json!({ "receipt": receipt }))
+            }
+            Command::Redeem { phone, receipt, session } => {
+                let options = RedeemOptions { session: session.as_deref(), ..RedeemOptions::default() };
+                let phone = self.otp.phone(&phone)?;
+                let answer = self.otp.redeem(&phone, &self.purpose, &receipt, options).await?;
+                Ok(json!({ "redeemed": answer == Redemption::Redeemed }))
+            }
             Command::OpenGateways { count } => self.open(count),
             Command::CheckGateways { tasks } => self.check(tasks, control).await,
             Command::Load { first, tasks, millis } => load::run(self, control, first, tasks, millis).await,
         }
     }
 
-    async fn send(&self, phone: &str, code: Option<&str>) -> anyhow::Result<Value> {
+    async fn send(
+        &self,
+        phone: &str,
+        code: Option<&str>,
+        session: Option<&str>,
+        idempotency_key: Option<&str>,
+    ) -> anyhow::Result<Value> {
         let phone = self.otp.phone(phone)?;
         let code = code.map(Code::parse).transpose()?;
         let options = SendOptions {
             code: code.as_ref().map_or(CodeSource::Ours, CodeSource::Given),
+            address: FLEET,
+            session,
+            idempotency_key,
             ..SendOptions::default()
         };
         let sent = self.otp.send(&phone, &self.purpose, COMPANY, options).await;
@@ -76,12 +103,21 @@ impl Host {
         })
     }
 
-    async fn verify(&self, phone: &str, codes: Vec<String>, control: &mut Control) -> anyhow::Result<Value> {
+    async fn verify(
+        &self,
+        phone: &str,
+        codes: Vec<String>,
+        session: Option<String>,
+        control: &mut Control,
+    ) -> anyhow::Result<Value> {
         let phone = self.otp.phone(phone)?;
         let checks = codes.into_iter().map(|code| {
             let (otp, phone, purpose) = (self.otp.clone(), phone.clone(), self.purpose.clone());
+            let session = session.clone();
             async move {
-                let verdict = otp.verify(&phone, &purpose, &code, VerifyOptions::default()).await;
+                let session = session.as_deref();
+                let options = VerifyOptions { address: FLEET, session, ..VerifyOptions::default() };
+                let verdict = otp.verify(&phone, &purpose, &code, options).await;
                 verdict.map_or_else(|error| logged(&error), |verdict| verdict.as_str())
             }
         });
@@ -92,7 +128,7 @@ impl Host {
     fn open(&mut self, count: usize) -> anyhow::Result<Value> {
         for _ in 0..count {
             let store = assemble::shared_store(&self.config)?;
-            self.gateways.push(assemble::gateway(&self.config, &store)?);
+            self.gateways.extend(assemble::gateways(&self.config, &store)?);
         }
         Ok(json!({ "open": self.gateways.len() }))
     }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     control::Control,
-    host::{COMPANY, Host, logged, tally},
+    host::{COMPANY, FLEET, Host, logged, tally},
 };
 
 /// Runs `tasks` loops for `millis` ms and tallies the words of every step of every loop.
@@ -50,14 +50,15 @@ async fn one_code(otp: &Otp, purpose: &Purpose, number: u32) -> Vec<&'static str
         return vec!["not_a_phone"];
     };
     let wrong = format!("{:06}", number % 999_999 + 1);
-    let options = SendOptions { code: CodeSource::Given(&code), ..SendOptions::default() };
+    let options = SendOptions { code: CodeSource::Given(&code), address: FLEET, ..SendOptions::default() };
     let mut words = vec![match otp.send(&phone, purpose, COMPANY, options).await {
         Ok(SendOutcome::Sent(_)) => "sent",
         Ok(SendOutcome::Refused { reason, .. }) => reason.as_str(),
         Err(error) => logged(&error),
     }];
     for guess in [wrong.as_str(), code.expose(), code.expose()] {
-        let verdict = otp.verify(&phone, purpose, guess, VerifyOptions::default()).await;
+        let options = VerifyOptions { address: FLEET, ..VerifyOptions::default() };
+        let verdict = otp.verify(&phone, purpose, guess, options).await;
         words.push(verdict.map_or_else(|error| logged(&error), |verdict| verdict.as_str()));
     }
     words

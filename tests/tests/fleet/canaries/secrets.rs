@@ -14,6 +14,10 @@ pub(super) const REPLY: &str = "canary reply: call me back";
 pub(super) const OWN_CODE: &str = "90210417";
 pub(super) const GUESS: &str = "73920184";
 
+/// The application's own names, which stand in Redis as keyed fingerprints.
+pub(super) const SESSION: &str = "canary-session-of-an-application";
+pub(super) const IDEMPOTENCY_KEY: &str = "canary-idempotency-key";
+
 /// One thing with all its spellings.
 pub(super) struct Canary {
     pub(super) what: String,
@@ -42,6 +46,14 @@ impl Canary {
         }
     }
 
+    /// A receipt: all of it, and its second half, which is of its MAC alone. Its id may be told.
+    pub(super) fn receipt(receipt: &str) -> Self {
+        let bytes = BASE64URL_NOPAD.decode(receipt.as_bytes()).expect("base64url");
+        let (mac, half) = (&bytes[14..], &receipt[20..]);
+        let spellings = vec![receipt.to_owned(), half.to_owned(), HEXLOWER.encode(mac), HEXUPPER.encode(mac)];
+        Self { what: "a receipt".to_owned(), spellings }
+    }
+
     /// Something that may be told in an encoding, too.
     fn key(what: &str, text: &str) -> Self {
         let bytes = text.as_bytes();
@@ -61,7 +73,23 @@ pub(super) fn all() -> Vec<Canary> {
         Canary::key("the path secret", PATH_SECRET),
         Canary::key("the signing secret", SIGNING_SECRET),
         Canary::key("the client secret", CLIENT_SECRET),
+        Canary::key("a session", SESSION),
+        Canary::key("an idempotency key", IDEMPOTENCY_KEY),
     ]
+}
+
+/// Every bearer token that passed over the wire.
+pub(super) fn tokens(wire: &str) -> Vec<Canary> {
+    let mut tokens: Vec<_> = wire
+        .match_indices("wst_")
+        .map(|(at, _)| {
+            wire[at..].split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
+        })
+        .collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    assert!(tokens.iter().all(|token| token.len() > 20), "whole tokens: {tokens:?}");
+    tokens.into_iter().map(|token| Canary::new("a token", token)).collect()
 }
 
 pub(super) fn client_secret() -> Canary {

@@ -13,19 +13,21 @@ use super::{
 use crate::{host::Host, sandbox::Sandbox};
 
 const DEADLINE: Duration = Duration::from_secs(20);
-const PHONES: [&str; 7] = [
+const PHONES: [&str; 8] = [
     "+64211840271",
     "+64211840382",
     "+64211840493",
     "+64211840504",
     "+64211840615",
     "+64211840726",
+    "+64211840948",
     "+64211840837",
 ];
 
 /// What the walk left behind, and what must not be in it.
 pub(super) struct Traces {
     pub(super) codes: Vec<Canary>,
+    pub(super) receipts: Vec<Canary>,
     pub(super) tokens: Vec<Canary>,
     pub(super) phones: Vec<Canary>,
     /// Of the whole walk.
@@ -56,6 +58,7 @@ struct Walk {
     recorder: Recorder,
     hosts: [Host; 2],
     codes: Vec<Canary>,
+    receipts: Vec<Canary>,
 }
 
 impl Walk {
@@ -82,7 +85,16 @@ impl Walk {
             Host::start(builder).await
         };
         let hosts = [host().await, host().await];
-        Self { redis, monitor, configuration, sandbox, recorder, hosts, codes: Vec::new() }
+        Self {
+            redis,
+            monitor,
+            configuration,
+            sandbox,
+            recorder,
+            hosts,
+            codes: Vec::new(),
+            receipts: Vec::new(),
+        }
     }
 
     /// Every outcome of a send and most verdicts: each has its own lines in a log.
@@ -108,6 +120,25 @@ impl Walk {
 
         self.script(json!({ "kind": "refused_200", "on": "otp", "times": 1 })).await;
         assert_eq!(self.send(PHONES[4], None).await, "gateway_refused");
+
+        let named = json!({
+            "do": "send", "phone": PHONES[6], "session": secrets::SESSION,
+            "idempotency_key": secrets::IDEMPOTENCY_KEY,
+        });
+        for _ in 0..2 {
+            assert_eq!(self.hosts[0].ask(named.clone()).await["outcome"], "sent");
+        }
+        let code = self.sandbox.last_code(PHONES[6]).await;
+        self.codes.push(Canary::new("the code of a session", &code));
+        let verify =
+            json!({ "do": "receipt", "phone": PHONES[6], "code": code, "session": secrets::SESSION });
+        let receipt = self.hosts[1].ask(verify).await["receipt"].as_str().expect("a receipt").to_owned();
+        self.receipts.push(Canary::receipt(&receipt));
+        let redeem =
+            json!({ "do": "redeem", "phone": PHONES[6], "receipt": receipt, "session": secrets::SESSION });
+        for redeemed in [true, false] {
+            assert_eq!(self.hosts[0].ask(redeem.clone()).await, json!({ "redeemed": redeemed }));
+        }
     }
 
     /// Webhooks of both gateways, genuine, doubled and forged, until the worker has acted on all of them.
@@ -129,12 +160,12 @@ impl Walk {
         for text in ["STOP", "START", secrets::REPLY] {
             self.reply("connexus", PHONES[5], text).await;
         }
-        self.reply("mobile-api-connect", PHONES[6], secrets::REPLY).await;
+        self.reply("mobile-api-connect", PHONES[7], secrets::REPLY).await;
         for kind in ["duplicate", "forge"] {
             self.script(json!({ "kind": kind, "gateway": "connexus", "times": 1 })).await;
             self.reply("connexus", PHONES[5], secrets::REPLY).await;
             self.script(json!({ "kind": kind, "gateway": "mobile-api-connect", "times": 1 })).await;
-            self.reply("mobile-api-connect", PHONES[6], secrets::REPLY).await;
+            self.reply("mobile-api-connect", PHONES[7], secrets::REPLY).await;
         }
         eventually_true(DEADLINE, "the gateways have told everything", async || {
             let webhooks = &self.sandbox.stats().await["webhooks"];
@@ -163,10 +194,11 @@ impl Walk {
         }
         processes.push(("sandbox", self.sandbox.stop().await));
         let wire = self.recorder.text();
-        let tokens = tokens(&wire);
+        let tokens = secrets::tokens(&wire);
         assert!(tokens.len() >= 2, "a token, and another when it was refused");
         Traces {
             codes: self.codes,
+            receipts: self.receipts,
             tokens,
             phones: PHONES.iter().map(|phone| Canary::phone(phone)).collect(),
             monitor,
@@ -215,18 +247,4 @@ fn configured(builder: ProcessBuilder, redis: &TestRedis) -> ProcessBuilder {
         .env("RUST_LOG", "trace")
         .env("TEXTPROOF_REDIS_URL", redis.url())
         .env("TEXTPROOF_FINGERPRINT_KEY", secrets::base64(secrets::FINGERPRINT_KEY))
-}
-
-/// Every bearer token that passed over the wire.
-fn tokens(wire: &str) -> Vec<Canary> {
-    let mut tokens: Vec<_> = wire
-        .match_indices("wst_")
-        .map(|(at, _)| {
-            wire[at..].split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
-        })
-        .collect();
-    tokens.sort_unstable();
-    tokens.dedup();
-    assert!(tokens.iter().all(|token| token.len() > 20), "whole tokens: {tokens:?}");
-    tokens.into_iter().map(|token| Canary::new("a token", token)).collect()
 }

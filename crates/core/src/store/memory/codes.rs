@@ -288,6 +288,9 @@ fn check(state: &mut State, request: &Check<'_>, now: u64) -> Checked {
     }
     record.state = CodeState::Used;
     failures.remove(purpose);
+    if failures.is_empty() {
+        state.failures.remove(phone);
+    }
     let remembered = ms(request.remember_used);
     state.codes.prolong(request.key, now, remembered);
     if let Some(sends) = state.sends.get_mut(phone, now) {

@@ -67,7 +67,11 @@ impl PhoneStore for MemoryStore {
         let Some(failures) = state.failures.get_mut(phone) else { return Ok(false) };
         let had = failures.len();
         failures.retain(|failed, _| purpose.is_some_and(|purpose| purpose.as_str() != failed));
-        Ok(failures.len() < had)
+        let unlocked = failures.len() < had;
+        if failures.is_empty() {
+            state.failures.remove(phone);
+        }
+        Ok(unlocked)
     }
 
     async fn erase(&self, phone: &Fingerprint) -> Result<Erased, StoreError> {

@@ -16,12 +16,13 @@ fn redis_has_a_prefix_and_no_url() {
 
 #[test]
 fn otp_has_every_rule_but_the_countries_and_secrets() {
-    let otp = load("", &complete()).unwrap().require_otp().unwrap();
+    let config = load("", &complete()).unwrap();
+    let otp = config.require_otp().unwrap();
     assert_eq!(otp.tenant, "default");
     assert_eq!(otp.countries, Countries::new(["NZ", "AU"], None).unwrap());
     assert_eq!(otp.policy, Policy::default());
     assert!(otp.web_otp_domains.is_empty());
-    assert_eq!(otp.gateways, [GatewayName::Connexus, GatewayName::MobileApiConnect]);
+    assert_eq!(config.gateway_names().unwrap(), [GatewayName::Connexus, GatewayName::MobileApiConnect]);
 }
 
 #[test]

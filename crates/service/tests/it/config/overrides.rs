@@ -1,6 +1,8 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use textproof::otp::{AcceptedRisk, Profile};
+use textproof::policy::{AddressLimits, FraudGuard, GuardMode, RateLimit, SpendCap, TenantLimits};
 use textproof::store::redis::KeyPrefix;
 use textproof::{Countries, Policy};
 use textproof_service::config::{Config, GatewayName, GatewaySettings, RedisUrl};
@@ -63,7 +65,7 @@ fn the_file_replaces_every_default() {
     assert_eq!(otp.countries, Countries::new(["NZ"], Some("NZ")).unwrap());
     assert_eq!(otp.policy, policy(60, 3));
     assert_eq!(otp.web_otp_domains, ["file.example.com"]);
-    assert_eq!(otp.gateways, [GatewayName::MobileApiConnect]);
+    assert_eq!(config.gateway_names().unwrap(), [GatewayName::MobileApiConnect]);
     let ingest = config.require_ingest().unwrap();
     assert_eq!((ingest.bind.port(), ingest.metrics_bind.port(), ingest.body_limit), (1, 2, 1024));
     let worker = config.require_worker().unwrap();
@@ -140,7 +142,7 @@ fn every_key_has_a_variable_of_the_regular_form() {
     assert_eq!((otp.policy, otp.tenant.as_str()), (policy(90, 4), "12345"));
     assert_eq!(otp.countries, Countries::new(["GB", "NZ"], Some("NZ")).unwrap());
     assert_eq!(otp.web_otp_domains, ["a.example.com", "b.example.com"]);
-    assert_eq!(otp.gateways, [GatewayName::Connexus]);
+    assert_eq!(config.gateway_names().unwrap(), [GatewayName::Connexus]);
     assert_eq!(config.connexus().unwrap().unwrap().client_id, "quoted");
     // A secret is taken to the letter.
     assert_eq!(config.mobile_api_connect().unwrap().unwrap().key.expose_secret(), r#""raw""#);
@@ -148,6 +150,65 @@ fn every_key_has_a_variable_of_the_regular_form() {
     // The variable for one binary is stronger than the one for both.
     assert_eq!(config.require_ingest().unwrap().metrics_bind.port(), 21);
     assert_eq!(config.require_worker().unwrap().metrics_bind.port(), 22);
+}
+
+#[test]
+fn limits_come_from_the_file_and_from_variables() {
+    let rate = |count, seconds| RateLimit::new(count, Duration::from_secs(seconds)).unwrap();
+    let rules = "
+code_length = 8
+require_handle = true
+receipt_ttl_seconds = 60
+address_sends_per_hour = 7
+address_failed_checks_per_5_minutes = 9
+sends_per_day = 1000
+parts_per_day = 2000
+fraud_guard = 'deny'
+opt_out_senders = ['552']
+accepted_risk_per_million = 50
+accepted_fleet_risk_per_million = 200
+profile = 'test'";
+    let text = FULL.replace("max_attempts = 3", &format!("max_attempts = 5{rules}"));
+    let otp = load(&text, &secrets()).unwrap().require_otp().unwrap();
+    let limits = |sends, checks, a_day, parts| {
+        policy(60, 5)
+            .with_code_length(8)
+            .unwrap()
+            .with_required_handle()
+            .with_receipt_lifetime(Duration::from_secs(60))
+            .unwrap()
+            .with_address_limits(AddressLimits {
+                sends: rate(sends, 3600),
+                failed_checks: rate(checks, 300),
+                unknown_sends: rate(10 * sends, 3600),
+                unknown_failed_checks: rate(10 * checks, 300),
+            })
+            .with_tenant_limits(TenantLimits {
+                sends: Some(rate(a_day, 86_400)),
+                parts_a_day: Some(SpendCap::new(parts).unwrap()),
+            })
+    };
+    let deny = FraudGuard::default().with_mode(GuardMode::Deny);
+    assert_eq!(otp.policy, limits(7, 9, 1000, 2000).with_fraud_guard(Some(deny)));
+    assert_eq!((otp.opt_out_senders, otp.profile), (vec!["552".to_owned()], Profile::Test));
+    assert_eq!(otp.risk, AcceptedRisk { per_phone_day: 5e-5, per_fleet_day: Some(2e-4) });
+
+    let mut variables = secrets();
+    variables.extend([
+        ("TEXTPROOF_OTP_ADDRESS_SENDS_PER_HOUR", "70"),
+        ("TEXTPROOF_OTP_ADDRESS_FAILED_CHECKS_PER_5_MINUTES", "90"),
+        ("TEXTPROOF_OTP_SENDS_PER_DAY", "1100"),
+        ("TEXTPROOF_OTP_PARTS_PER_DAY", "2200"),
+        ("TEXTPROOF_OTP_FRAUD_GUARD", "off"),
+        ("TEXTPROOF_OTP_OPT_OUT_SENDERS", "552,553"),
+        ("TEXTPROOF_OTP_ACCEPTED_RISK_PER_MILLION", "60"),
+        ("TEXTPROOF_OTP_ACCEPTED_FLEET_RISK_PER_MILLION", "300"),
+        ("TEXTPROOF_OTP_PROFILE", "production"),
+    ]);
+    let otp = load(&text, &variables).unwrap().require_otp().unwrap();
+    assert_eq!(otp.policy, limits(70, 90, 1100, 2200).with_fraud_guard(None));
+    assert_eq!((otp.opt_out_senders.len(), otp.profile), (2, Profile::Production));
+    assert_eq!(otp.risk, AcceptedRisk { per_phone_day: 6e-5, per_fleet_day: Some(3e-4) });
 }
 
 #[test]

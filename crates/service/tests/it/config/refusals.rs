@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::{complete, load, problem, problem_with};
 
 #[test]
@@ -222,4 +224,64 @@ fn each_binary_needs_only_what_it_uses() {
     let config = load("[otp]\nttl_seconds = 0\n[ingest]\nbind = 'x'", &[]).unwrap();
     assert!(config.require_worker().is_ok());
     assert!(config.require_ingest().is_err() && config.require_otp().is_err());
+}
+
+#[test]
+fn what_must_not_run_is_refused_with_the_figure_or_the_reason() {
+    let file = |line: &str| load(&format!("[otp]\n{line}\n"), &complete()).unwrap();
+    let refused = |line: &str| match file(line).require_otp() {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("{line} is accepted"),
+    };
+    let test = "profile = \"test\"\n";
+    let fixed = "[[otp.fixed_codes]]\nphone = \"+64211234567\"\ncode = \"135790\"\nends = ";
+    let soon = jiff::Timestamp::now() + Duration::from_secs(3600);
+    let far = jiff::Timestamp::now() + Duration::from_secs(100 * 86_400);
+    for (line, says) in [
+        (format!("{fixed}\"{soon}\""), "production"),
+        (format!("profile = \"test\"\n{fixed}\"{far}\""), "90 days"),
+        (format!("profile = \"test\"\n{fixed}\"soon\""), "number 1: ends must be a time"),
+        (format!("{test}[[otp.fixed_codes]]\ncode = \"135790\""), "number 1: needs phone"),
+        (format!("{test}[[otp.fixed_codes]]\nphone = \"+64211234567\""), "number 1: needs code or code_file"),
+        (
+            format!("{test}{fixed}\"{soon}\"\n[[otp.fixed_codes]]\nphone = \"+1\"\ncode = \"135790\""),
+            "number 2: phone",
+        ),
+        (
+            format!("{test}{fixed}\"{soon}\"\ncode_file = \"/run/code\""),
+            "otp.fixed_codes number 1 code and otp.fixed_codes number 1 code_file are both set",
+        ),
+        ("profile = \"staging\"".to_owned(), "must be \"production\" or \"test\""),
+        ("accepted_risk_per_million = 10".to_owned(), "5.0e-5"),
+        ("accepted_fleet_risk_per_million = 10".to_owned(), "needs a limit of the tenant's sends"),
+        ("sends_per_day = 0".to_owned(), "1 to 10,000,000"),
+        ("parts_per_day = 0".to_owned(), "1 to 10,000,000"),
+        ("receipt_ttl_seconds = 601".to_owned(), "between 1 and 600"),
+        ("address_failed_checks_per_5_minutes = 0".to_owned(), "1 to 10,000,000"),
+        ("fraud_guard = \"on\"".to_owned(), "\"off\", \"observe\" or \"deny\""),
+        ("code_length = 5".to_owned(), "between 6 and 8"),
+        ("address_sends_per_hour = 0".to_owned(), "1 to 10,000,000"),
+    ] {
+        let error = refused(&line);
+        assert!(error.contains(says), "{line}: {error}");
+        assert!(!error.contains("135790") && !error.contains("211234567"), "{line}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let accepted = file(&format!("profile = \"test\"\naccepted_risk_per_million = 50\n{fixed}\"{soon}\""));
+    assert_eq!(accepted.require_otp().unwrap().fixed_codes.len(), 1);
+    let shown = accepted.effective().to_string();
+    assert!(
+        !shown.contains("135790") && !shown.contains("211234567"),
+        "a fixed code and its phone are masked"
+    );
+}
+
+#[test]
+fn a_fixed_code_may_come_from_a_file() {
+    let (code, ends) = (super::file("135790\n"), jiff::Timestamp::now() + Duration::from_secs(3600));
+    let path = code.path().display();
+    let text = format!(
+        "[otp]\nprofile = 'test'\n[[otp.fixed_codes]]\nphone = '+64211234567'\ncode_file = '{path}'\nends = {ends}"
+    );
+    assert_eq!(load(&text, &complete()).unwrap().require_otp().unwrap().fixed_codes.len(), 1);
 }
