@@ -14,7 +14,7 @@ use textproof::{
 
 use crate::{
     fixture::{Phone, TAG, mac, message, millis, sent},
-    model::{Guess, Id, Outcome, Place, Rules, SendAnswer, VerifyAnswer},
+    model::{Guess, Id, Outcome, Place, Rules, SendAnswer, State, VerifyAnswer},
 };
 
 /// One phone in a store.
@@ -126,6 +126,21 @@ impl Asked {
 
     pub(crate) async fn unlock(&self, of: u8) -> bool {
         self.store.unlock(&self.phone, Some(&purpose(of))).await.expect("the store answers")
+    }
+
+    pub(crate) async fn state(&self) -> State {
+        let state = self.store.inspect(&self.phone, &self.limits, &self.failures).await;
+        let state = state.expect("the store answers");
+        let number = |purpose: &str| purpose[1..].parse().expect("a purpose of ours");
+        let failures = state.failures.iter().map(|failed| (number(&failed.purpose), failed.in_a_row));
+        let codes = state
+            .codes
+            .iter()
+            .map(|code| (number(&code.purpose), code.in_session, code.used, code.guesses_left));
+        let mut state = State { failures: failures.collect(), codes: codes.collect() };
+        state.failures.sort_unstable();
+        state.codes.sort_unstable();
+        state
     }
 
     pub(crate) async fn erase(&self) {

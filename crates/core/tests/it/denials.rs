@@ -3,63 +3,24 @@
 //! In Redis everything that is stored is compared, times to live apart. Memory cannot be looked into: there, two
 //! worlds with one history, of which one has seen the denials, answer alike from then on.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc};
 
 use proptest::{
     collection::vec,
     prelude::*,
-    sample::select,
     test_runner::{Config, TestRunner},
 };
 use textproof::{
-    ClientAddress, Policy, SendOptions, SendOutcome,
-    otp::RefusalReason,
-    policy::{AddressLimits, FailureLimits, FraudGuard, GuardMode, RateLimit, SpendCap, TenantLimits},
+    ClientAddress, SendOptions, SendOutcome,
     store::{PhoneState, Store},
 };
 use tokio::runtime::Runtime;
 
 use crate::{
     ageing::World,
-    fixture::{limits, loose},
+    deniers::{DENIERS, Denier},
     host::{Host, wrong},
 };
-
-const DAY: Duration = Duration::from_secs(86_400);
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Denier {
-    CoolDown,
-    Window,
-    Locked,
-    Sessions,
-    Address,
-    UnknownAddress,
-    TenantSends,
-    PartsCap,
-    GuardOfAddress,
-    GuardOfPrefix,
-    GuardOfCountry,
-}
-
-use Denier::{
-    Address, CoolDown, GuardOfAddress, GuardOfCountry, GuardOfPrefix, Locked, PartsCap, Sessions,
-    TenantSends, UnknownAddress, Window,
-};
-
-const DENIERS: [Denier; 11] = [
-    CoolDown,
-    Window,
-    Locked,
-    Sessions,
-    Address,
-    UnknownAddress,
-    TenantSends,
-    PartsCap,
-    GuardOfAddress,
-    GuardOfPrefix,
-    GuardOfCountry,
-];
 
 /// One send of a history.
 #[derive(Clone, Copy, Debug)]
@@ -78,56 +39,15 @@ struct Case {
     long: bool,
 }
 
-fn cases(deniers: Vec<Denier>) -> impl Strategy<Value = Case> {
+fn cases(denier: Denier) -> impl Strategy<Value = Case> {
     let past = (0..3u32, 0..3u8, any::<bool>(), any::<bool>())
         .prop_map(|(number, address, keyed, long)| Past { number, address, keyed, long });
-    (select(deniers), vec(past, 0..4), any::<bool>(), any::<bool>())
-        .prop_map(|(denier, before, keyed, long)| Case { denier, before, keyed, long })
-}
-
-impl Denier {
-    /// Every limit there is, all wide but the one that shall deny.
-    fn policy(self) -> Policy {
-        let rate = |narrow: bool, wide| RateLimit::new(if narrow { 1 } else { wide }, DAY).expect("a rate");
-        let phone = match self {
-            CoolDown => limits(&[3_600_000], 3_600_000, &[(5, 3_600_000)]),
-            Window => limits(&[0], 3_600_000, &[(1, 3_600_000)]),
-            _ => loose(),
-        };
-        let ceiling = if self == Locked { 1 } else { 100 };
-        let s = Duration::from_secs;
-        let credit = |guard| if self == guard { 1 } else { 1_000 };
-        let guard = FraudGuard::default().with_mode(GuardMode::Deny).with_window(DAY).expect("a window");
-        let (country, prefix) = (credit(GuardOfCountry), credit(GuardOfPrefix));
-        Policy::default()
-            .with_send_limits(phone)
-            .with_failure_limits(FailureLimits::new(ceiling, 1, s(1), s(1), s(60)).expect("limits"))
-            .with_address_limits(AddressLimits {
-                sends: rate(self == Address, 1_000),
-                unknown_sends: rate(self == UnknownAddress, 1_000),
-                ..AddressLimits::default()
-            })
-            .with_tenant_limits(TenantLimits {
-                sends: Some(rate(self == TenantSends, 10_000)),
-                parts_a_day: Some(SpendCap::new(if self == PartsCap { 2 } else { 10_000 }).expect("a cap")),
-            })
-            .with_fraud_guard(Some(
-                guard.with_credit(country, prefix, credit(GuardOfAddress), 1).expect("credit"),
-            ))
-    }
-
-    fn reason(self) -> RefusalReason {
-        match self {
-            CoolDown => RefusalReason::CoolDown,
-            Window => RefusalReason::TooManySends,
-            Locked => RefusalReason::Locked,
-            Sessions => RefusalReason::TooManySessions,
-            Address | UnknownAddress => RefusalReason::AddressLimit,
-            TenantSends => RefusalReason::TenantLimit,
-            PartsCap => RefusalReason::SpendCap,
-            GuardOfAddress | GuardOfPrefix | GuardOfCountry => RefusalReason::FraudGuard,
-        }
-    }
+    (vec(past, 0..4), any::<bool>(), any::<bool>()).prop_map(move |(before, keyed, long)| Case {
+        denier,
+        before,
+        keyed,
+        long,
+    })
 }
 
 /// Two hosts on one store, under limits of which one is about to deny.
@@ -151,7 +71,7 @@ impl Scene {
         let host = &scene.hosts[0];
         for session in [None, Some("one"), Some("two"), Some("three")] {
             scene.send(9_000_000, scene.address(), None, false, session).await;
-            if case.denier == Locked {
+            if case.denier == Denier::Locked {
                 host.otp
                     .verify(&host.phone(9_000_000), &host.login, wrong("123456"), Host::check())
                     .await
@@ -163,7 +83,7 @@ impl Scene {
 
     fn address(&self) -> ClientAddress<'static> {
         match self.case.denier {
-            UnknownAddress => ClientAddress::Unknown,
+            Denier::UnknownAddress => ClientAddress::Unknown,
             _ => ClientAddress::Ip(IpAddr::from([192, 0, 2, 77])),
         }
     }
@@ -215,12 +135,11 @@ impl Scene {
             states.push(state);
         }
         let mut outcomes = Vec::new();
-        for n in 0..12 {
+        for n in 0..24 {
             let key = format!("denied {n}");
-            let address = ClientAddress::Ip(IpAddr::from([192, 0, 2, if n % 2 == 0 { 77 } else { n }]));
-            let number = if n % 3 == 0 { 9_000_000 } else { 2_000_000 + u32::from(n) };
+            let number = if n % 4 == 0 { 9_000_000 } else { 2_000_000 + n };
             // Handles and message ids are drawn; all the rest must be the same.
-            outcomes.push(match self.send(number, address, Some(&key), false, None).await {
+            outcomes.push(match self.send(number, self.address(), Some(&key), false, None).await {
                 SendOutcome::Sent(challenge) => {
                     format!("sent, {} left, {:?}", challenge.sends_left, challenge.next_send_in)
                 }
@@ -234,7 +153,7 @@ impl Scene {
 fn run(cases_of_each: u32, play: impl Fn(&Case)) {
     for denier in DENIERS {
         let config = Config { cases: cases_of_each, failure_persistence: None, ..Config::default() };
-        let answer = TestRunner::new(config).run(&cases(vec![denier]), |case| {
+        let answer = TestRunner::new(config).run(&cases(denier), |case| {
             play(&case);
             Ok(())
         });

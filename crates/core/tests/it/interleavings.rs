@@ -19,30 +19,35 @@ use crate::{
     play::{DAY, MINUTE, Move, Play, Whose},
 };
 
-fn places() -> impl Strategy<Value = Place> {
-    let mostly = Just(Place { purpose: 0, session: None });
-    let any =
-        (0..2u8, option::weighted(0.8, 0..4u8)).prop_map(|(purpose, session)| Place { purpose, session });
-    prop_oneof![2 => mostly, 1 => any]
+/// Whom a case is about: one place, the sessions of a purpose, or two purposes.
+fn places() -> impl Strategy<Value = Vec<Place>> {
+    let sessions = |purpose| {
+        [None, Some(0), Some(1), Some(2), Some(3)].map(|session| Place { purpose, session }).to_vec()
+    };
+    let one = sessions(0)[..1].to_vec();
+    let purposes = [sessions(0)[..2].to_vec(), sessions(1)[..2].to_vec()].concat();
+    select(vec![one, sessions(0), purposes])
 }
 
-fn moves() -> impl Strategy<Value = Move> {
+fn moves(places: Vec<Place>) -> impl Strategy<Value = Vec<Move>> {
+    let place = select(places);
     let digits = select(vec![Whose::Last, Whose::Before, Whose::Nobody, Whose::Nobody, Whose::Nobody]);
     let handle = option::weighted(0.4, select(vec![Whose::Last, Whose::Last, Whose::Before, Whose::Nobody]));
     let outcomes = select(vec![Outcome::Sent, Outcome::NotSent, Outcome::Unknown]);
     let minutes = select(vec![1, 1, 1, 1, 2, 3, 5, 10, 60, 1439, 1440]);
-    prop_oneof![
-        8 => places().prop_map(|place| Move::Send { place }),
+    let step = prop_oneof![
+        10 => place.clone().prop_map(|place| Move::Send { place }),
         2 => Just(Move::RepeatSend),
         4 => (0..3usize, outcomes).prop_map(|(back, outcome)| Move::Settle { back, outcome }),
-        14 => (places(), digits, handle)
+        14 => (place, digits, handle)
             .prop_map(|(place, digits, handle)| Move::Verify { place, digits, handle }),
         3 => any::<bool>().prop_map(|other_digits| Move::RepeatVerify { other_digits }),
         2 => (0..3usize, any::<bool>()).prop_map(|(back, again)| Move::Redeem { back, again }),
         1 => (0..2u8).prop_map(|purpose| Move::Unlock { purpose }),
         1 => Just(Move::Erase),
-        6 => minutes.prop_map(|minutes| Move::Advance { minutes }),
-    ]
+        4 => minutes.prop_map(|minutes| Move::Advance { minutes }),
+    ];
+    vec(step, 1..80)
 }
 
 fn rules() -> impl Strategy<Value = Rules> {
@@ -71,7 +76,7 @@ fn rules() -> impl Strategy<Value = Rules> {
 /// Runs so many cases; a panic inside becomes the smallest case that fails.
 fn run(cases: u32, play: impl Fn(&Rules, &[Move])) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let answer = TestRunner::new(config).run(&(rules(), vec(moves(), 1..80)), |(rules, moves)| {
+    let answer = TestRunner::new(config).run(&(rules(), places().prop_flat_map(moves)), |(rules, moves)| {
         play(&rules, &moves);
         Ok(())
     });

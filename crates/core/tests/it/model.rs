@@ -17,82 +17,7 @@
 
 use std::collections::BTreeMap;
 
-/// Where a code belongs: a purpose, and a session or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) purpose: u8,
-    pub(crate) session: Option<u8>,
-}
-
-/// Names a send, a check or a redemption, so that its repeat is recognised.
-pub(crate) type Id = u64;
-
-/// The rules. Times are in milliseconds.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    pub(crate) lifetime: u64,
-    pub(crate) guesses: u8,
-    /// A live code is sent again while this much of its life is left.
-    pub(crate) resend_min_left: u64,
-    pub(crate) remember_used: u64,
-    pub(crate) receipt_lifetime: u64,
-    /// Live codes of different sessions for one purpose.
-    pub(crate) sessions: usize,
-    /// Waits after the first, second, … send, and the quiet time that starts them again.
-    pub(crate) ladder: Vec<u64>,
-    pub(crate) quiet: u64,
-    /// So many sends in any such time.
-    pub(crate) windows: Vec<(u8, u64)>,
-    /// How long the last send is known by its id.
-    pub(crate) sends_remembered: u64,
-    /// Failures in a row that lock the phone, and those after which a session waits.
-    pub(crate) ceiling: u8,
-    pub(crate) free: u8,
-    pub(crate) first_wait: u64,
-    pub(crate) longest_wait: u64,
-    pub(crate) forget_after: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SendAnswer {
-    Granted { same: bool, repeated: bool, expires_in: u64, next_send_in: u64, sends_left: u32 },
-    CoolDown { wait: u64 },
-    Window { wait: u64 },
-    Sessions { wait: u64 },
-    Locked,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Sent,
-    NotSent,
-    Unknown,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum VerifyAnswer {
-    Right,
-    Wrong {
-        left: u8,
-    },
-    Exhausted {
-        wait: u64,
-    },
-    /// No wait: until an operator unlocks.
-    Throttled {
-        wait: Option<u64>,
-    },
-    AlreadyUsed,
-    Absent,
-}
-
-/// A guess as the engine sees it: the digits, who makes it, and perhaps the handle of the send.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Guess {
-    pub(crate) digits: u32,
-    pub(crate) handle: Option<u32>,
-    pub(crate) id: Id,
-}
+pub(crate) use crate::words::{Guess, Id, Outcome, Place, Rules, SendAnswer, State, VerifyAnswer};
 
 /// One phone.
 #[derive(Clone, Debug)]
@@ -286,6 +211,17 @@ impl Model {
     /// Everything is forgotten.
     pub(crate) fn erase(&mut self) {
         *self = Self::new(self.rules.clone());
+    }
+
+    /// What an operator sees.
+    pub(crate) fn state(&self, now: u64) -> State {
+        let live = self.codes.iter().filter(|(_, code)| code.ends > now);
+        let codes =
+            live.map(|(place, code)| (place.purpose, place.session.is_some(), code.used, code.guesses_left));
+        let mut codes: Vec<_> = codes.collect();
+        codes.sort_unstable();
+        let failures = self.failures.iter().map(|(purpose, failed)| (*purpose, failed.in_a_row));
+        State { failures: failures.collect(), codes }
     }
 
     fn code(&self, place: Place, now: u64) -> Option<&Code> {

@@ -78,6 +78,7 @@ impl<'a> Play<'a> {
     pub(crate) async fn all(mut self, moves: &[Move]) {
         for step in moves {
             self.step(step).await;
+            assert_eq!(self.store.state().await, self.model.state(self.now), "after {step:?}");
         }
     }
 
