@@ -174,7 +174,12 @@ impl Process {
             }
         })
         .await;
-        found.unwrap_or_else(|| panic!("{self} ended without a line that begins with {prefix:?}"))
+        let Some(line) = found else {
+            // Why it ended is on the other pipe, which has a reader of its own.
+            self.last_words().await;
+            panic!("{self} ended without a line that begins with {prefix:?}");
+        };
+        line
     }
 
     /// Waits until it ends by itself.

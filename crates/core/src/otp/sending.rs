@@ -21,6 +21,7 @@ use crate::{
     gateway::text::code_text_parts,
     phone::PhoneNumber,
     purpose::Purpose,
+    secret::PepperTag,
     store::{
         CodeMacs, CodeOrigin, Consent, ConsentStore, Granted, IDEMPOTENCY_KEPT, NewCode, RequestId, Reserve,
         Reserved,
@@ -263,8 +264,7 @@ impl Sending {
             (_, DeliveryState::Accepted { .. }) => "sent",
         };
         metrics::counter!("textproof_otp_sends_total", "outcome" => outcome).increment(1);
-        // A handle is derived from what the record holds: a host that takes over has drawn another nonce.
-        let (pepper, nonce) = begun.granted.in_force;
+        let (pepper, nonce) = self.seed(begun);
         SendOutcome::Sent(Challenge {
             handle: context.handle_of(pepper, &nonce),
             expires_in: begun.granted.expires_in,
@@ -274,6 +274,12 @@ impl Sending {
             parts,
             delivery,
         })
+    }
+
+    /// What the handle is derived from.
+    fn seed(&self, begun: &Begun) -> (PepperTag, [u8; 6]) {
+        // A host that takes over has drawn another nonce than the record holds.
+        begun.granted.in_force
     }
 
     fn context(&self) -> Result<Context<'_>, Error> {

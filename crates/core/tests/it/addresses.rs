@@ -192,3 +192,25 @@ async fn a_gateway_that_refuses_leaves_the_charges_and_one_that_fails_does_not(s
         "the gateway worked on two: {refused:?}"
     );
 }
+
+/// What Redis is asked until the answer: one script, and with an address the charge before it.
+#[tokio::test]
+async fn a_check_is_one_round_trip_and_with_an_address_two() {
+    let server = test_support::TestRedis::start().await;
+    let host = Host::with(&crate::fixture::redis(&server), per_address(100, 100), &[("a", 2)]);
+    for (address, trips) in [(ClientAddress::None { why: "a test" }, 1), (ip("192.0.2.7"), 2)] {
+        assert_eq!(send_from(&host, 1_000_000, address).await, None);
+        let code = host.last_code();
+        // Scripts are known and the connection is made; a wrong guess leaves nothing to do behind its answer.
+        check_from(&host, 1_000_000, wrong(&code), address).await;
+        let monitor = server.monitor().await;
+        check_from(&host, 1_000_000, wrong(&code), address).await;
+        let lines = monitor.stop().await;
+        // Lines of the scripts' own commands are marked `lua`.
+        let asked =
+            lines.iter().filter(|line| line.contains("\"EVALSHA\"") && !line.contains(" lua]")).count();
+        let others = lines.iter().filter(|line| !line.contains(" lua]")).count();
+        assert_eq!(asked, trips, "{lines:?}");
+        assert!(others <= trips + 1, "nothing else but the monitor itself: {lines:?}");
+    }
+}

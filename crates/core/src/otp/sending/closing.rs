@@ -40,7 +40,7 @@ impl Sending {
                 outcome
             }
         };
-        let (pepper, nonce) = begun.granted.in_force;
+        let (pepper, nonce) = self.seed(&begun);
         match outcome.as_ref().ok().and_then(|outcome| kept(outcome, pepper, nonce)) {
             Some(kept) => self.finish_key(&kept).await,
             None => self.release_key().await,
