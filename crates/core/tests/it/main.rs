@@ -12,6 +12,7 @@ mod consents;
 mod deliveries;
 mod denials;
 mod deniers;
+mod edges;
 mod events;
 mod failover;
 mod failures;
