@@ -1,12 +1,23 @@
 //! Edges of the state machine: ids that name nothing, codes that ended before their send did, and keys without end.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use textproof::{Policy, RedeemOptions, Redemption, Verdict, VerifyOptions, store::RequestId};
+use textproof::{
+    Policy, RedeemOptions, Redemption, Verdict, VerifyOptions,
+    store::{Checked, RequestId, Reserved, Settlement},
+};
 
-use crate::{ageing::World, fixture::loose, host::Host};
+use crate::{
+    ageing::World,
+    fixture::{Phone, limits, loose},
+    host::Host,
+};
 
-crate::in_every_world!(an_id_of_zeros_names_no_check, an_id_of_zeros_redeems_no_receipt_twice,);
+crate::in_every_world!(
+    an_id_of_zeros_names_no_check,
+    an_id_of_zeros_redeems_no_receipt_twice,
+    guesses_are_not_bought_back_when_the_code_ends_before_its_send,
+);
 
 const ZEROS: Option<RequestId> = Some(RequestId([0; 12]));
 
@@ -39,4 +50,20 @@ async fn an_id_of_zeros_redeems_no_receipt_twice(world: &World) {
     let plain = RedeemOptions::default();
     let again = host.otp.redeem(&host.phone, &host.login, receipt.as_str(), plain).await;
     assert_eq!(again.expect("an answer"), Redemption::Refused);
+}
+
+/// As long as the code is there, its record says whether somebody guessed. When it has ended, nobody knows.
+async fn guesses_are_not_bought_back_when_the_code_ends_before_its_send(world: &World) {
+    let phone = Phone {
+        limits: limits(&[600_000], 1_200_000, &[(1, 1_200_000)]),
+        lifetime: Duration::from_secs(60),
+        ..Phone::new(&world.store)
+    };
+    let (send, _) = phone.open(482_174).await;
+    assert_eq!(phone.check(111_111).await, Checked::Wrong { left: 4 });
+    world.advance(Duration::from_secs(61)).await;
+    assert_eq!(phone.check(482_174).await, Checked::Absent, "it has ended");
+    assert!(phone.settle(send, Settlement::NotSent).await);
+    let denied = phone.reserve_as(RequestId::random(), Phone::fresh(1)).await;
+    assert!(matches!(denied, Reserved::Denied { .. }), "{denied:?}");
 }

@@ -129,7 +129,7 @@ impl Model {
     }
 
     /// Tells what became of a send; acts once. What did not go out is given back, unless the code has been
-    /// guessed at: a failing gateway must not buy guesses.
+    /// guessed at, or has ended so that nobody knows: a failing gateway must not buy guesses.
     pub(crate) fn settle(&mut self, place: Place, id: Id, outcome: Outcome, now: u64) -> bool {
         let Some(LastSend { same, outcome: known, .. }) = self.last_send(id, now).cloned() else {
             return false;
@@ -142,7 +142,7 @@ impl Model {
         }
         if outcome == Outcome::NotSent {
             let made = self.code(place, now).filter(|_| !same);
-            let guessed = made.is_some_and(|code| code.last_guess.is_some());
+            let guessed = !same && made.is_none_or(|code| code.last_guess.is_some());
             let withdrawn = made.is_some_and(|code| !code.used && code.guesses_left > 0);
             if !guessed {
                 self.sends.times.pop();

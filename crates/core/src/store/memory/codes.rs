@@ -209,8 +209,9 @@ fn settle(state: &mut State, request: &Settle<'_>, now: u64) -> bool {
     };
     last.progress = progress;
     let record = state.codes.get_mut(request.key, now);
-    // A failing gateway must not buy guesses: once somebody has guessed, the send stays counted.
-    let guessed = !same && record.as_ref().is_some_and(|record| record.last_check.is_some());
+    // A failing gateway must not buy guesses: once somebody has guessed, the send stays counted. Of a code that has
+    // ended nobody knows whether anybody did.
+    let guessed = !same && record.as_ref().is_none_or(|record| record.last_check.is_some());
     if progress == Progress::NotSent && !guessed {
         sends.times.pop();
         sends.steps = sends.steps.min(sends.before);
