@@ -3,20 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use textproof::{
-    Policy, RedeemOptions, Redemption, Verdict, VerifyOptions,
+    Policy, RedeemOptions, Redemption, SendOptions, SendOutcome, Verdict, VerifyOptions,
     store::{Checked, RequestId, Reserved, Settlement},
 };
 
 use crate::{
     ageing::World,
     fixture::{Phone, limits, loose},
-    host::Host,
+    host::{Host, Mood},
 };
 
 crate::in_every_world!(
     an_id_of_zeros_names_no_check,
     an_id_of_zeros_redeems_no_receipt_twice,
     guesses_are_not_bought_back_when_the_code_ends_before_its_send,
+    a_phone_names_a_bounded_number_of_idempotency_keys,
 );
 
 const ZEROS: Option<RequestId> = Some(RequestId([0; 12]));
@@ -66,4 +67,18 @@ async fn guesses_are_not_bought_back_when_the_code_ends_before_its_send(world: &
     assert!(phone.settle(send, Settlement::NotSent).await);
     let denied = phone.reserve_as(RequestId::random(), Phone::fresh(1)).await;
     assert!(matches!(denied, Reserved::Denied { .. }), "{denied:?}");
+}
+
+/// A refusal of the gateway costs the phone nothing, so that it must not leave anything that grows.
+async fn a_phone_names_a_bounded_number_of_idempotency_keys(world: &World) {
+    let host = host(world);
+    host.both(Mood::RefuseNumber);
+    for n in 0..400 {
+        let key = format!("k{n}");
+        let options = SendOptions { idempotency_key: Some(&key), ..Host::options() };
+        let refused = host.send_with(options).await.expect("an outcome");
+        assert!(matches!(refused, SendOutcome::Refused { .. }), "{refused:?}");
+    }
+    let erased = host.otp.erase(&host.phone).await.expect("an answer");
+    assert_eq!(erased.keys, 129, "the sends, and the newest 128 keys");
 }
