@@ -4,13 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use textproof::{
     Policy, RedeemOptions, Redemption, SendOptions, SendOutcome, Verdict, VerifyOptions,
-    store::{Checked, RequestId, Reserved, Settlement},
+    policy::FailureLimits,
+    store::{Checked, CodeOrigin, NewCode, RequestId, Reserved, Settlement},
 };
 
 use crate::{
     ageing::World,
-    fixture::{Phone, limits, loose},
+    fixture::{Phone, key, limits, loose},
     host::{Host, Mood},
+    sessions::place,
 };
 
 crate::in_every_world!(
@@ -18,6 +20,8 @@ crate::in_every_world!(
     an_id_of_zeros_redeems_no_receipt_twice,
     guesses_are_not_bought_back_when_the_code_ends_before_its_send,
     a_phone_names_a_bounded_number_of_idempotency_keys,
+    giving_a_send_back_does_not_take_a_success_back,
+    a_code_that_no_gateway_made_takes_no_place,
 );
 
 const ZEROS: Option<RequestId> = Some(RequestId([0; 12]));
@@ -81,4 +85,37 @@ async fn a_phone_names_a_bounded_number_of_idempotency_keys(world: &World) {
     }
     let erased = host.otp.erase(&host.phone).await.expect("an answer");
     assert_eq!(erased.keys, 129, "the sends, and the newest 128 keys");
+}
+
+/// A right code puts the ladder back to its first step, whatever becomes of the text that was on its way meanwhile.
+async fn giving_a_send_back_does_not_take_a_success_back(world: &World) {
+    let minute = 60_000;
+    let ladder = limits(&[0, 0, 0, 5 * minute], 60 * minute, &[(100, 60 * minute)]);
+    let phone = Phone { limits: ladder, ..Phone::new(&world.store) };
+    for _ in 0..3 {
+        phone.send(482_174).await;
+    }
+    let (send, granted) = phone.open(111_111).await;
+    assert!(granted.same.is_some(), "{granted:?}");
+    assert_eq!(phone.check(482_174).await, Checked::Right);
+    assert!(phone.settle(send, Settlement::NotSent).await);
+    for code in [1, 2] {
+        assert_eq!(phone.send(code).await.next_send_in, Duration::ZERO, "the first steps are free again");
+    }
+}
+
+async fn a_code_that_no_gateway_made_takes_no_place(world: &World) {
+    let awaited = NewCode { origin: CodeOrigin::Gateway, mac: [0; 16], ..Phone::fresh(0) };
+    for (session, settlement) in
+        [(1, Settlement::NotSent), (2, Settlement::Unknown), (3, Settlement::NotSent)]
+    {
+        let phone = place(world, "login", Some(session));
+        let send = RequestId::random();
+        let reserved = phone.reserve_as(send, awaited.clone()).await;
+        assert!(matches!(reserved, Reserved::Granted(_)), "{reserved:?}");
+        assert!(phone.settle(send, settlement).await);
+    }
+    let state = world.store.inspect(&key(1, "login").phone, &loose(), &FailureLimits::default()).await;
+    assert_eq!(state.expect("an answer").codes, []);
+    place(world, "login", Some(4)).send(482_174).await;
 }
