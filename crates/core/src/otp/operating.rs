@@ -33,7 +33,7 @@ impl Otp {
         let Some(receipt) = receipt::id_of(&self.settings, &context, receipt) else {
             return Ok(Redemption::Refused);
         };
-        let request = options.request.unwrap_or_else(RequestId::random);
+        let request = RequestId::or_random(options.request);
         let redeemed = self.store.redeem(&Redeem { phone: &context.phone(), receipt, request }).await?;
         Ok(if redeemed { Redemption::Redeemed } else { Redemption::Refused })
     }

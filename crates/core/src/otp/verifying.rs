@@ -61,7 +61,7 @@ async fn compare(
     options: VerifyOptions<'_>,
 ) -> Result<Verdict, Error> {
     let policy = &otp.settings.policy;
-    let request = options.request.unwrap_or_else(RequestId::random);
+    let request = RequestId::or_random(options.request);
     let check = Check {
         key: &context.key(),
         request,

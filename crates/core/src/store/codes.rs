@@ -28,7 +28,8 @@ use crate::{
     secret::{Fingerprint, PepperTag},
 };
 
-/// Ninety-six random bits that name one request, so that a repeat after a lost reply is recognised.
+/// Ninety-six random bits that name one request, so that a repeat after a lost reply is recognised. Zeros name none:
+/// in the records they stand for a check or a redemption that has not been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(pub [u8; 12]);
 
@@ -37,6 +38,11 @@ impl RequestId {
     #[must_use]
     pub fn random() -> Self {
         Self(rand::rng().random())
+    }
+
+    /// The caller's id, or a new one where it names none.
+    pub(crate) fn or_random(given: Option<Self>) -> Self {
+        given.filter(|id| id.0 != [0; 12]).unwrap_or_else(Self::random)
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) const MESSAGES_KEPT: Duration = super::deliveries::DELIVERY_KEPT;
 /// The most message ids that are kept of one phone.
 pub(crate) const MESSAGES_AT_MOST: usize = 128;
 
+/// The most idempotency keys that the sends of one phone name; an older one ends by itself. A send that the gateway
+/// refuses costs the phone no limit, so nothing else bounds them.
+pub(crate) const IDEMPOTENCY_AT_MOST: usize = 128;
+
 /// What is kept of one phone, as far as it matters now. No code, no number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PhoneState {

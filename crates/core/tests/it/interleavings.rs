@@ -1,304 +1,117 @@
-//! Any interleaving of sends, settlements, checks, repeats and time: the stores answer as the model does, and no
-//! more is compared than the budgets allow.
+//! Any interleaving of sends, settlements, guesses, repeats, redemptions and passing time: the stores answer what
+//! the model answers, and whatever they answer, the guesses stay within their budget.
+//!
+//! All times of the rules and all steps of time are whole minutes (the least life of a code that is sent again lies
+//! between two of them), so that the moments by which a real store is late never decide an answer.
 
-use std::{
-    sync::atomic::{AtomicU8, Ordering},
-    time::Duration,
+use proptest::{
+    collection::vec,
+    option,
+    prelude::*,
+    sample::select,
+    test_runner::{Config, TestRunner},
 };
-
-use proptest::{prelude::*, test_runner::TestRunner};
-use textproof::{
-    Purpose,
-    policy::{FailureLimits, SendLimits, Window},
-    secret::Fingerprint,
-    store::{
-        Check, Checked, CodeKey, CodeMacs, CodeOrigin, Denial, NewCode, RequestId, Reserve, Reserved, Settle,
-        Settlement,
-    },
-};
+use tokio::runtime::Runtime;
 
 use crate::{
     ageing::World,
-    fixture::{TAG, mac, message, sent},
-    model::{self, Answer, Outcome, Phone, Refusal, Sent, Session},
+    model::{Outcome, Place, Rules},
+    play::{DAY, MINUTE, Move, Play, Whose},
 };
 
-#[derive(Clone, Debug)]
-enum Step {
-    Send { session: Session },
-    Settle { back: usize, outcome: Outcome },
-    Check { session: Session, right: bool, own_handle: bool },
-    Repeat { back: usize, right: bool },
-    Unlock,
-    Pass { seconds: u64 },
+/// Whom a case is about: one place, the sessions of a purpose, or two purposes.
+fn places() -> impl Strategy<Value = Vec<Place>> {
+    let sessions = |purpose| {
+        [None, Some(0), Some(1), Some(2), Some(3)].map(|session| Place { purpose, session }).to_vec()
+    };
+    let one = sessions(0)[..1].to_vec();
+    let purposes = [sessions(0)[..2].to_vec(), sessions(1)[..2].to_vec()].concat();
+    select(vec![one, sessions(0), purposes])
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let session = 0..5u8;
-    let outcome = prop_oneof![Just(Outcome::Sent), Just(Outcome::NotSent), Just(Outcome::Unknown)];
-    prop_oneof![
-        4 => session.clone().prop_map(|session| Step::Send { session }),
-        3 => (0..2usize, outcome).prop_map(|(back, outcome)| Step::Settle { back, outcome }),
-        10 => (session, prop::bool::weighted(0.15), prop::bool::weighted(0.9))
-            .prop_map(|(session, right, own_handle)| Step::Check { session, right, own_handle }),
-        2 => (0..3usize, any::<bool>()).prop_map(|(back, right)| Step::Repeat { back, right }),
-        1 => Just(Step::Unlock),
-        4 => prop_oneof![Just(11u64), Just(35), Just(65), Just(130), Just(301), Just(700)]
-            .prop_map(|seconds| Step::Pass { seconds }),
-    ]
+fn moves(places: Vec<Place>) -> impl Strategy<Value = Vec<Move>> {
+    let place = select(places);
+    let digits = select(vec![Whose::Last, Whose::Before, Whose::Nobody, Whose::Nobody, Whose::Nobody]);
+    let handle = option::weighted(0.4, select(vec![Whose::Last, Whose::Last, Whose::Before, Whose::Nobody]));
+    let outcomes = select(vec![Outcome::Sent, Outcome::NotSent, Outcome::Unknown]);
+    let minutes = select(vec![1, 1, 1, 1, 2, 3, 5, 10, 60, 1439, 1440]);
+    let step = prop_oneof![
+        10 => place.clone().prop_map(|place| Move::Send { place }),
+        2 => Just(Move::RepeatSend),
+        4 => (0..3usize, outcomes).prop_map(|(back, outcome)| Move::Settle { back, outcome }),
+        14 => (place, digits, handle)
+            .prop_map(|(place, digits, handle)| Move::Verify { place, digits, handle }),
+        3 => any::<bool>().prop_map(|other_digits| Move::RepeatVerify { other_digits }),
+        2 => (0..3usize, any::<bool>()).prop_map(|(back, again)| Move::Redeem { back, again }),
+        1 => (0..2u8).prop_map(|purpose| Move::Unlock { purpose }),
+        1 => Just(Move::Erase),
+        4 => minutes.prop_map(|minutes| Move::Advance { minutes }),
+    ];
+    vec(step, 1..80)
 }
 
-/// A run of model and store side by side.
-pub(crate) struct Run<'a> {
-    world: &'a World,
-    phone: Fingerprint,
-    limits: SendLimits,
-    failures: FailureLimits,
-    model: Phone,
-    now: u64,
-    next: u32,
-    /// The digits that each session's next fresh code has, and the ones of its live code.
-    live: [u32; 5],
-    sends: Vec<(u32, Session)>,
-    checks: Vec<(u32, Session)>,
-    /// Comparisons of the live code of each session.
-    compared: [u8; 5],
-    left: [u8; 5],
-    used: [bool; 5],
+fn rules() -> impl Strategy<Value = Rules> {
+    let ladders = select(vec![vec![0], vec![0, 0, MINUTE], vec![MINUTE, 2 * MINUTE, 5 * MINUTE]]);
+    let windows = select(vec![vec![(100, 10 * MINUTE)], vec![(3, 10 * MINUTE), (10, DAY)]]);
+    let failures = select(vec![(100, 10), (100, 3), (12, 12), (6, 4), (3, 1)]);
+    (1..=5u8, ladders, windows, failures).prop_map(|(guesses, ladder, windows, (ceiling, free))| Rules {
+        lifetime: 5 * MINUTE,
+        guesses,
+        resend_min_left: 2 * MINUTE + MINUTE / 2,
+        remember_used: 2 * MINUTE,
+        receipt_lifetime: 5 * MINUTE,
+        sessions: 3,
+        ladder,
+        quiet: 30 * MINUTE,
+        windows,
+        sends_remembered: DAY,
+        ceiling,
+        free,
+        first_wait: MINUTE,
+        longest_wait: 60 * MINUTE,
+        forget_after: DAY,
+    })
 }
 
-impl<'a> Run<'a> {
-    pub(crate) fn new(world: &'a World, phone: u8) -> Self {
-        let ms = Duration::from_millis;
-        let (sends, period) = model::WINDOW;
-        let window = Window { sends: u8::try_from(sends).expect("few"), period: ms(period) };
-        Self {
-            world,
-            phone: Fingerprint::from_bytes([phone; 16]),
-            limits: SendLimits::new(vec![ms(model::COOL_DOWN)], ms(model::QUIET), vec![window])
-                .expect("limits"),
-            failures: FailureLimits::new(
-                model::CEILING,
-                model::FREE,
-                ms(model::FIRST_WAIT),
-                ms(model::LONGEST_WAIT),
-                ms(model::FORGOTTEN),
-            )
-            .expect("limits"),
-            model: Phone::default(),
-            now: 1_000_000_000,
-            next: 1,
-            live: [0; 5],
-            sends: Vec::new(),
-            checks: Vec::new(),
-            compared: [0; 5],
-            left: [0; 5],
-            used: [false; 5],
-        }
-    }
-
-    fn key(&self, session: Session) -> CodeKey {
-        let session = (session > 0).then(|| Fingerprint::from_bytes([session; 16]));
-        CodeKey { phone: self.phone.clone(), purpose: Purpose::new("login").expect("a purpose"), session }
-    }
-
-    fn id(&mut self) -> u32 {
-        self.next += 1;
-        self.next
-    }
-
-    async fn step(&mut self, step: &Step) {
-        match *step {
-            Step::Send { session } => self.send(session).await,
-            Step::Settle { back, outcome } => self.settle(back, outcome).await,
-            Step::Check { session, right, own_handle } => {
-                let id = self.id();
-                self.checks.push((id, session));
-                self.check(session, id, right, own_handle).await;
-            }
-            Step::Repeat { back, right } => {
-                if let Some((id, session)) = self.checks.iter().rev().nth(back).copied() {
-                    self.check(session, id, right, true).await;
-                }
-            }
-            Step::Unlock => {
-                self.model.unlock();
-                self.world.store.unlock(&self.phone, None).await.expect("the store answers");
-            }
-            Step::Pass { seconds } => {
-                self.now += seconds * 1000;
-                self.world.advance(Duration::from_secs(seconds)).await;
-            }
-        }
-    }
-
-    async fn send(&mut self, session: Session) {
-        let (id, digits) = (self.id(), 100_000 + self.next);
-        let answer = self.reserve(session, id, digits).await;
-        assert_eq!(answer, self.model.send(session, id, digits, self.now));
-        if answer == Sent::Fresh {
-            let at = usize::from(session);
-            (self.live[at], self.compared[at]) = (digits, 0);
-            (self.left[at], self.used[at]) = (model::GUESSES, false);
-        }
-        if !matches!(answer, Sent::Refused(_)) {
-            self.sends.push((id, session));
-        }
-    }
-
-    /// What the store says to a send.
-    pub(crate) async fn reserve(&self, session: Session, id: u32, digits: u32) -> Sent {
-        let fresh = NewCode {
-            origin: CodeOrigin::Derived,
-            digits: 6,
-            pepper: TAG,
-            nonce: [0; 6],
-            handle: [4; 6],
-            mac: mac(digits),
-        };
-        let ms = Duration::from_millis;
-        let request = Reserve {
-            key: &self.key(session),
-            send: request_id(id),
-            limits: &self.limits,
-            failures: &self.failures,
-            idempotency: None,
-            lifetime: ms(model::LIFETIME),
-            guesses: model::GUESSES,
-            fresh,
-            resend_min_left: ms(model::RESEND_MIN_LEFT),
-            macs: CodeMacs(vec![(TAG, [0; 16])]),
-        };
-        match self.world.store.reserve(&request).await.expect("the store answers") {
-            Reserved::Granted(granted) if granted.same.is_some() => Sent::Same,
-            Reserved::Granted(_) => Sent::Fresh,
-            Reserved::Denied { by, .. } => Sent::Refused(match by {
-                Denial::CoolDown => Refusal::CoolDown,
-                Denial::Window => Refusal::Window,
-                Denial::Locked => Refusal::Locked,
-                Denial::Sessions => Refusal::Sessions,
-            }),
-        }
-    }
-
-    async fn settle(&mut self, back: usize, outcome: Outcome) {
-        let Some((id, session)) = self.sends.iter().rev().nth(back).copied() else { return };
-        self.close(session, id, outcome).await;
-        self.model.settle(id, outcome, self.now);
-    }
-
-    /// Tells the store what became of a send.
-    pub(crate) async fn close(&self, session: Session, id: u32, outcome: Outcome) {
-        let taken = message("MSG1");
-        let settlement = match outcome {
-            Outcome::Sent => sent(&taken),
-            Outcome::NotSent => Settlement::NotSent,
-            Outcome::Unknown => Settlement::Unknown,
-        };
-        let settle = Settle { key: &self.key(session), send: request_id(id), settlement };
-        self.world.store.settle_send(&settle).await.expect("the store answers");
-    }
-
-    async fn check(&mut self, session: Session, id: u32, right: bool, own_handle: bool) {
-        let at = usize::from(session);
-        let digits = if right { self.live[at] } else { 999_999 };
-        let answer = self.ask(session, id, digits, own_handle).await;
-        let failures_before = self.model.failures();
-        let expected = self.model.check(session, id, digits, own_handle, self.now);
-        match (answer, expected) {
-            (Answer::Waits { ms }, Answer::Waits { ms: expected }) => {
-                let tolerance = self.world.tolerance_ms();
-                assert!(ms <= expected && ms + tolerance >= expected, "{ms} ms, the model says {expected}");
-            }
-            (answer, expected) => assert_eq!(answer, expected),
-        }
-        self.within_budget(at, answer, failures_before);
-    }
-
-    /// What the store says to a guess.
-    pub(crate) async fn ask(&self, session: Session, id: u32, digits: u32, own_handle: bool) -> Answer {
-        let check = Check {
-            key: &self.key(session),
-            request: request_id(id),
-            handle: Some(if own_handle { [4; 6] } else { [9; 6] }),
-            macs: CodeMacs(vec![(TAG, mac(digits))]),
-            limits: &self.limits,
-            failures: &self.failures,
-            remember_used: Duration::from_millis(model::REMEMBERED),
-            receipt_lifetime: Duration::from_secs(60),
-        };
-        match self.world.store.check(&check).await.expect("the store answers") {
-            Checked::Right => Answer::Right,
-            Checked::Wrong { left } => Answer::Wrong { left },
-            Checked::Exhausted { .. } => Answer::Exhausted,
-            Checked::AlreadyUsed => Answer::AlreadyUsed,
-            Checked::Absent => Answer::Absent,
-            Checked::Throttled { retry_after: None } => Answer::Locked,
-            Checked::Throttled { retry_after: Some(wait) } => {
-                Answer::Waits { ms: u64::try_from(wait.as_millis()).expect("a short wait") }
-            }
-        }
-    }
-
-    /// The budgets, whatever the model says. A repeat of a counted check compares nothing: its guesses left are
-    /// those of before.
-    fn within_budget(&mut self, at: usize, answer: Answer, failures_before: u8) {
-        match answer {
-            Answer::Wrong { left } => {
-                assert!(left <= self.left[at], "guesses grew from {} to {left}", self.left[at]);
-                self.compared[at] += u8::from(left < self.left[at]);
-                self.left[at] = left;
-            }
-            Answer::Right if !self.used[at] => {
-                self.compared[at] += 1;
-                self.used[at] = true;
-                assert!(failures_before < model::CEILING, "a locked phone verified");
-            }
-            _ => {}
-        }
-        assert!(self.compared[at] <= model::GUESSES, "{} comparisons of one code", self.compared[at]);
-        assert!(self.model.failures() <= model::CEILING);
-    }
-}
-
-fn request_id(n: u32) -> RequestId {
-    let mut id = [7; 12];
-    id[..4].copy_from_slice(&n.to_be_bytes());
-    RequestId(id)
-}
-
-fn run(cases: u32, longest: usize, world: &World, runtime: &tokio::runtime::Runtime) {
-    let phones = AtomicU8::new(0);
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let outcome = TestRunner::new(config).run(&prop::collection::vec(step(), 1..longest), |steps| {
-        let phone = phones.fetch_add(1, Ordering::SeqCst);
-        runtime.block_on(async {
-            // Phones come round again: whatever an earlier run left is forgotten.
-            world.store.erase(&Fingerprint::from_bytes([phone; 16])).await.expect("the store answers");
-            let mut run = Run::new(world, phone);
-            for step in &steps {
-                run.step(step).await;
-            }
-        });
+/// Runs so many cases; a panic inside becomes the smallest case that fails.
+fn run(cases: u32, play: impl Fn(&Rules, &[Move])) {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let answer = TestRunner::new(config).run(&(rules(), places().prop_flat_map(moves)), |(rules, moves)| {
+        play(&rules, &moves);
         Ok(())
     });
-    if let Err(failure) = outcome {
+    if let Err(failure) = answer {
         panic!("{failure}");
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+mod in_memory {
+    use super::*;
+
+    #[test]
+    fn any_interleaving_stays_within_the_budget_and_matches_the_model() {
+        let runtime = Runtime::new().expect("a runtime");
+        run(2_000, |rules, moves| {
+            runtime.block_on(Play::new(&World::memory(), rules).all(moves));
+        });
+    }
 }
 
-#[test]
-fn any_interleaving_stays_within_the_budget_and_matches_the_model() {
-    run(3_000, 120, &World::in_memory(), &runtime());
-}
+mod in_redis {
+    use super::*;
 
-#[test]
-fn any_interleaving_on_redis_stays_within_the_budget_and_matches_the_model() {
-    let runtime = runtime();
-    let world = runtime.block_on(World::in_redis());
-    run(60, 60, &world, &runtime);
+    #[test]
+    fn any_interleaving_stays_within_the_budget_and_matches_the_model() {
+        let runtime = Runtime::new().expect("a runtime");
+        let world = runtime.block_on(World::redis());
+        let server = world.server().expect("a Redis");
+        run(200, |rules, moves| {
+            runtime.block_on(async {
+                Play::new(&world, rules).all(moves).await;
+                crate::schema::assert_every_key_ends(server).await;
+                let mut connection = server.connection().await;
+                redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("FLUSHALL answers");
+            });
+        });
+    }
 }

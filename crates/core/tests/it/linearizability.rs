@@ -1,160 +1,222 @@
-//! Histories of several hosts, recorded as they happen and checked for linearizability: there is one order of all
-//! calls, within their real times, in which the model gives the same answers.
+//! Several clients, each with connections of its own, on one phone at once: what they saw can be put into one order
+//! that the model would have answered in, and that respects who was answered before whom.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
-use test_support::TestRedis;
-use textproof::store::Store;
+use textproof::secret::Fingerprint;
 
 use crate::{
+    adapter::Asked,
     ageing::World,
-    fixture::redis_at,
-    interleavings::Run,
-    model::{Answer, Outcome, Phone, Sent, Session},
+    model::{Guess, Id, Model, Outcome, Place, Rules, SendAnswer, VerifyAnswer},
 };
 
-const HISTORIES: u64 = 60;
-const HOSTS: usize = 4;
-const CALLS: usize = 5;
-/// All calls of a history are made within much less than any wait of the model.
-const NOW: u64 = 1_000_000_000;
+const PLACE: Place = Place { purpose: 0, session: None };
+const HISTORIES: u64 = 200;
+const CLIENTS: u64 = 4;
+const STEPS: u64 = 5;
 
 #[derive(Clone, Copy, Debug)]
-enum Call {
-    Send { session: Session, id: u32 },
-    Settle { id: u32, outcome: Outcome },
-    Check { session: Session, id: u32, digits: u32 },
+enum Op {
+    Send { id: Id },
+    Settle { id: Id, outcome: Outcome },
+    Verify(Guess),
+    Redeem { guess: Id, by: Id },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Return {
-    Sent(Sent),
-    Settled,
-    Checked(Answer),
+/// An answer without its times: they differ by what passes between.
+#[derive(Clone, Debug, PartialEq)]
+enum Ret {
+    Granted { same: bool, repeated: bool, sends_left: u32 },
+    Denied,
+    Settled(bool),
+    Verified(VerifyAnswer),
+    Redeemed(bool),
 }
 
-/// The model as the specification of an object that is called by one after the other.
-#[derive(Clone, Debug, Default)]
-struct Specification(Phone);
+/// The model at a time that stands still.
+#[derive(Clone, Debug)]
+struct Phone(Model);
 
-impl SequentialSpec for Specification {
-    type Op = Call;
-    type Ret = Return;
+impl SequentialSpec for Phone {
+    type Op = Op;
+    type Ret = Ret;
 
-    fn invoke(&mut self, call: &Call) -> Return {
-        match *call {
-            Call::Send { session, id } => Return::Sent(self.0.send(session, id, digits_of(id), NOW)),
-            Call::Settle { id, outcome } => {
-                self.0.settle(id, outcome, NOW);
-                Return::Settled
-            }
-            Call::Check { session, id, digits } => {
-                Return::Checked(timeless(self.0.check(session, id, digits, true, NOW)))
-            }
+    fn invoke(&mut self, op: &Op) -> Ret {
+        match *op {
+            Op::Send { id } => sent(&self.0.send(PLACE, id, digits(id), digits(id), 0)),
+            Op::Settle { id, outcome } => Ret::Settled(self.0.settle(PLACE, id, outcome, 0)),
+            Op::Verify(guess) => Ret::Verified(without_times(self.0.verify(PLACE, guess, 0))),
+            Op::Redeem { guess, by } => Ret::Redeemed(self.0.redeem(guess, by, 0)),
         }
     }
 }
 
-/// The code that a send makes, if it makes one.
-fn digits_of(id: u32) -> u32 {
-    100_000 + id
+async fn ask(store: &Asked, op: Op) -> Ret {
+    match op {
+        Op::Send { id } => sent(&store.send(PLACE, id, digits(id), digits(id)).await),
+        Op::Settle { id, outcome } => Ret::Settled(store.settle(PLACE, id, outcome).await),
+        Op::Verify(guess) => Ret::Verified(without_times(store.verify(PLACE, guess).await)),
+        Op::Redeem { guess, by } => Ret::Redeemed(store.redeem(guess, by).await),
+    }
 }
 
-/// How long exactly is left is no part of what is checked here.
-fn timeless(answer: Answer) -> Answer {
-    if matches!(answer, Answer::Waits { .. }) { Answer::Waits { ms: 0 } } else { answer }
+fn sent(answer: &SendAnswer) -> Ret {
+    match *answer {
+        SendAnswer::Granted { same, repeated, sends_left, .. } => Ret::Granted { same, repeated, sends_left },
+        _ => Ret::Denied,
+    }
 }
 
-enum Event {
-    Invoked(usize, Call),
-    Returned(usize, Return),
+fn without_times(answer: VerifyAnswer) -> VerifyAnswer {
+    match answer {
+        VerifyAnswer::Exhausted { .. } => VerifyAnswer::Exhausted { wait: 0 },
+        VerifyAnswer::Throttled { wait } => VerifyAnswer::Throttled { wait: wait.map(|_| 0) },
+        answer => answer,
+    }
+}
+
+/// The digits of the code that a send makes, if it makes one.
+fn digits(send: Id) -> u32 {
+    u32::try_from(send).expect("few sends")
+}
+
+/// Few guesses and few sends, so that every client runs into the doings of the others.
+fn rules() -> Rules {
+    let minute = 60_000;
+    Rules {
+        lifetime: 5 * minute,
+        guesses: 3,
+        resend_min_left: minute,
+        remember_used: minute,
+        receipt_lifetime: 5 * minute,
+        sessions: 3,
+        ladder: vec![0],
+        quiet: minute,
+        windows: vec![(8, 10 * minute)],
+        sends_remembered: 1440 * minute,
+        ceiling: 7,
+        free: 6,
+        first_wait: minute,
+        longest_wait: minute,
+        forget_after: 60 * minute,
+    }
+}
+
+/// The steps of one client. Ids are numbers that all clients draw from, so that they repeat and settle each other's.
+fn steps(seed: u64) -> Vec<Op> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut step = |n: u64| match rng.random_range(0..12) {
+        0..=2 => Op::Send { id: rng.random_range(1..5) },
+        3 => Op::Settle { id: rng.random_range(1..5), outcome: Outcome::NotSent },
+        4 => Op::Settle { id: rng.random_range(1..5), outcome: Outcome::Sent },
+        5 => Op::Redeem { guess: 100 + rng.random_range(0..4), by: seed * STEPS + n },
+        // Some ids are shared: a check and its repeat, at once.
+        6 | 7 => Op::Verify(Guess { digits: 1, handle: None, id: 100 + rng.random_range(0..4) }),
+        8 => Op::Verify(Guess { digits: 1, handle: Some(1), id: 1_000 + seed * STEPS + n }),
+        _ => Op::Verify(Guess { digits: rng.random_range(1..5), handle: None, id: 1_000 + seed * STEPS + n }),
+    };
+    (0..STEPS).map(&mut step).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn recorded_histories_are_linearizable() {
-    let server = TestRedis::start().await;
-    // Hosts of their own: each has its connection.
-    let hosts: Vec<Arc<dyn Store>> = (0..HOSTS).map(|_| redis_at(&server.url())).collect();
+    let world = World::redis().await;
+    let rules = rules();
+    let connections: Vec<_> = (0..CLIENTS).map(|_| world.another_connection()).collect();
     let mut overlapping = 0;
-    for seed in 0..HISTORIES {
-        let history = record(&hosts, seed).await;
-        let mut tester = LinearizabilityTester::new(Specification::default());
-        let (mut running, mut most) = (0, 0);
-        for event in history {
-            let valid = match event {
-                Event::Invoked(host, call) => {
-                    running += 1;
-                    most = running.max(most);
-                    tester.on_invoke(host, call).map(drop)
+    for history in 0..HISTORIES {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&history.to_be_bytes());
+        let phone = Fingerprint::from_bytes(bytes);
+        let recorder = Arc::new(Mutex::new(History::new(&rules)));
+        let first = Asked::new(Arc::clone(&world.store), phone.clone(), &rules);
+        record(&recorder, &first, CLIENTS, Op::Send { id: 1 }).await;
+        let start = Arc::new(tokio::sync::Barrier::new(connections.len()));
+        let mut clients = tokio::task::JoinSet::new();
+        for (client, connection) in (0..CLIENTS).zip(&connections) {
+            let store = Asked::new(Arc::clone(connection), phone.clone(), &rules);
+            let (recorder, start) = (Arc::clone(&recorder), Arc::clone(&start));
+            clients.spawn(async move {
+                start.wait().await;
+                for op in steps(history * CLIENTS + client) {
+                    record(&recorder, &store, client, op).await;
                 }
-                Event::Returned(host, returned) => {
-                    running -= 1;
-                    tester.on_return(host, returned).map(drop)
-                }
-            };
-            valid.expect("each host makes one call at a time");
+            });
         }
-        overlapping += u32::from(most > 1);
-        assert!(tester.is_consistent(), "history {seed} has no order that explains it: {tester:?}");
+        clients.join_all().await;
+        let recorded = Arc::into_inner(recorder).expect("no client is left");
+        let recorded = recorded.into_inner().unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            fits_an_order(&recorded.steps).await,
+            "history {history} fits no order: {:#?}",
+            recorded.steps
+        );
+        overlapping += u64::from(recorded.most_at_once > 1);
     }
-    assert!(overlapping > 30, "only {overlapping} histories had calls at once");
+    assert!(overlapping > HISTORIES / 2, "only {overlapping} histories had steps at once");
 }
 
-/// One send, and then all hosts at once.
-async fn record(hosts: &[Arc<dyn Store>], seed: u64) -> Vec<Event> {
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let phone = u8::try_from(seed).expect("few histories");
-    let first = Call::Send { session: 0, id: 1 };
-    make(&hosts[0], phone, 0, first, &events).await;
-    let mut tasks = tokio::task::JoinSet::new();
-    for (number, host) in hosts.iter().enumerate() {
-        let (host, events) = (Arc::clone(host), Arc::clone(&events));
-        let mut rng = StdRng::seed_from_u64(seed * 100 + number as u64);
-        let calls: Vec<Call> = (0..CALLS).map(|n| call(&mut rng, number, n)).collect();
-        tasks.spawn(async move {
-            for call in calls {
-                make(&host, phone, number, call, &events).await;
-            }
-        });
-    }
-    tasks.join_all().await;
-    Arc::into_inner(events).expect("nobody else").into_inner().expect("no panic")
+/// An order that fits is found within milliseconds; that there is none may take for ever to be certain of.
+async fn fits_an_order(steps: &LinearizabilityTester<u64, Phone>) -> bool {
+    let (steps, (tell, told)) = (steps.clone(), tokio::sync::oneshot::channel());
+    std::thread::spawn(move || tell.send(steps.is_consistent()));
+    matches!(tokio::time::timeout(Duration::from_secs(20), told).await, Ok(Ok(true)))
 }
 
-/// Mostly checks, of the code of the first send or of another; now and then a send or a settlement.
-fn call(rng: &mut StdRng, host: usize, n: usize) -> Call {
-    let id = u32::try_from(10 + host * 10 + n).expect("small");
-    let session = u8::from(rng.random_bool(0.2));
-    match rng.random_range(0..10) {
-        0..=1 => Call::Send { session, id },
-        2 => {
-            let outcome = if rng.random_bool(0.5) { Outcome::NotSent } else { Outcome::Sent };
-            Call::Settle { id: 1, outcome }
-        }
-        _ => {
-            let digits = if rng.random_bool(0.3) { digits_of(1) } else { 999_999 };
-            // Two hosts may repeat one request.
-            let id = if rng.random_bool(0.1) { 99 } else { id };
-            Call::Check { session, id, digits }
-        }
+async fn record(history: &Mutex<History>, store: &Asked, client: u64, op: Op) {
+    let lock = || history.lock().unwrap_or_else(PoisonError::into_inner);
+    lock().asked(client, op);
+    let answer = ask(store, op).await;
+    lock().answered(client, answer);
+}
+
+/// Who asked and who was answered, in order.
+struct History {
+    steps: LinearizabilityTester<u64, Phone>,
+    at_once: usize,
+    most_at_once: usize,
+}
+
+impl History {
+    fn new(rules: &Rules) -> Self {
+        let steps = LinearizabilityTester::new(Phone(Model::new(rules.clone())));
+        Self { steps, at_once: 0, most_at_once: 0 }
+    }
+
+    fn asked(&mut self, client: u64, op: Op) {
+        self.steps.on_invoke(client, op).expect("one step after the other");
+        self.at_once += 1;
+        self.most_at_once = self.most_at_once.max(self.at_once);
+    }
+
+    fn answered(&mut self, client: u64, answer: Ret) {
+        self.steps.on_return(client, answer).expect("a step was asked for");
+        self.at_once -= 1;
     }
 }
 
-async fn make(store: &Arc<dyn Store>, phone: u8, host: usize, call: Call, events: &Mutex<Vec<Event>>) {
-    let world = World::unaged(store);
-    let run = Run::new(&world, phone);
-    events.lock().expect("no panic").push(Event::Invoked(host, call));
-    let returned = match call {
-        Call::Send { session, id } => Return::Sent(run.reserve(session, id, digits_of(id)).await),
-        Call::Settle { id, outcome } => {
-            run.close(0, id, outcome).await;
-            Return::Settled
+/// The checker itself: what no order explains is not let through.
+#[test]
+fn a_history_that_no_order_explains_is_refused() {
+    let history = |answers: [VerifyAnswer; 2]| {
+        let mut recorder = LinearizabilityTester::new(Phone(Model::new(rules())));
+        let send = Ret::Granted { same: false, repeated: false, sends_left: 7 };
+        recorder.on_invret(0, Op::Send { id: 1 }, send).expect("the first step");
+        for (client, id) in [(1, 1_000), (2, 1_001)] {
+            recorder.on_invoke(client, Op::Verify(Guess { digits: 1, handle: None, id })).expect("a step");
         }
-        Call::Check { session, id, digits } => {
-            Return::Checked(timeless(run.ask(session, id, digits, true).await))
+        for (client, answer) in [1, 2].into_iter().zip(answers) {
+            recorder.on_return(client, Ret::Verified(answer)).expect("a step was asked for");
         }
+        recorder.is_consistent()
     };
-    events.lock().expect("no panic").push(Event::Returned(host, returned));
+    assert!(history([VerifyAnswer::AlreadyUsed, VerifyAnswer::Right]));
+    assert!(!history([VerifyAnswer::Right, VerifyAnswer::Right]));
+    assert!(!history([VerifyAnswer::AlreadyUsed, VerifyAnswer::AlreadyUsed]));
 }

@@ -1,13 +1,18 @@
 //! The public API and the store conformance suite, over memory and over a real Redis.
 
+mod adapter;
 mod addresses;
 mod ageing;
+mod at_once;
+mod bindings;
 mod breakers;
 mod cluster;
 mod codes;
 mod consents;
 mod deliveries;
 mod denials;
+mod deniers;
+mod edges;
 mod events;
 mod failover;
 mod failures;
@@ -19,15 +24,19 @@ mod fraud;
 mod host;
 mod idempotency;
 mod interleavings;
+mod key_kinds;
 mod limits;
 mod linearizability;
 mod model;
 mod operating;
 mod otp;
+mod play;
 mod receipts;
 mod replicas;
 mod schema;
 mod sessions;
 mod shared_token;
 mod suppressed;
+mod taken_over;
 mod tokens;
+mod words;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{
     MemoryStore, State,
-    phones::{MESSAGES_AT_MOST, MESSAGES_KEPT},
+    phones::{IDEMPOTENCY_AT_MOST, MESSAGES_AT_MOST, MESSAGES_KEPT},
 };
 use crate::{
     secret::Fingerprint,
@@ -140,6 +140,14 @@ fn reserve(state: &mut State, request: &Reserve<'_>, now: u64) -> Reserved {
     let ends = now + state.codes.left(request.key, now);
     sends.index.push(Indexed { kind: IndexedKind::LiveCode, ends, name });
     if let Some((name, kept)) = request.idempotency {
+        let is_key = |entry: &Indexed| entry.kind == IndexedKind::Idempotency;
+        let keys = sends.index.iter().filter(|entry| is_key(entry)).count();
+        let mut surplus = (keys + 1).saturating_sub(IDEMPOTENCY_AT_MOST);
+        sends.index.retain(|entry| {
+            let dropped = surplus > 0 && is_key(entry);
+            surplus -= usize::from(dropped);
+            !dropped
+        });
         let (ends, name) = (now + ms(kept), name.as_str().to_owned());
         sends.index.push(Indexed { kind: IndexedKind::Idempotency, ends, name });
     }
@@ -209,8 +217,9 @@ fn settle(state: &mut State, request: &Settle<'_>, now: u64) -> bool {
     };
     last.progress = progress;
     let record = state.codes.get_mut(request.key, now);
-    // A failing gateway must not buy guesses: once somebody has guessed, the send stays counted.
-    let guessed = !same && record.as_ref().is_some_and(|record| record.last_check.is_some());
+    // A failing gateway must not buy guesses: once somebody has guessed, the send stays counted. Of a code that has
+    // ended nobody knows whether anybody did.
+    let guessed = !same && record.as_ref().is_none_or(|record| record.last_check.is_some());
     if progress == Progress::NotSent && !guessed {
         sends.times.pop();
         sends.steps = sends.steps.min(sends.before);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{MemoryStore, codes};
-pub(super) use crate::store::phones::{MESSAGES_AT_MOST, MESSAGES_KEPT};
+pub(super) use crate::store::phones::{IDEMPOTENCY_AT_MOST, MESSAGES_AT_MOST, MESSAGES_KEPT};
 use crate::{
     policy::{FailureLimits, SendLimits},
     purpose::Purpose,

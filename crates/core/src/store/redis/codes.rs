@@ -16,7 +16,7 @@ use crate::{
     store::{
         Check, Checked, CodeMacs, CodeOrigin, CodeStore, Denial, Granted, LIVE_SESSIONS, NewCode, Redeem,
         Reserve, Reserved, SendState, Settle, Settlement, StoreError,
-        phones::{MESSAGES_AT_MOST, MESSAGES_KEPT},
+        phones::{IDEMPOTENCY_AT_MOST, MESSAGES_AT_MOST, MESSAGES_KEPT},
         send_times::Progress,
     },
 };
@@ -42,7 +42,8 @@ impl CodeStore for RedisStore {
             .bytes(idempotency)
             .number(ms(kept))
             .number(u64::from(request.failures.ceiling()))
-            .number(LIVE_SESSIONS as u64);
+            .number(LIVE_SESSIONS as u64)
+            .number(IDEMPOTENCY_AT_MOST as u64);
         let reply = self.run_confirmed(&call).await?;
         reserved(reply).ok_or_else(|| call.unreadable())
     }

@@ -10,6 +10,7 @@
 --      8 how long the sends are remembered, ms
 --      9 name of the idempotency record or ''     10 how long that is kept, ms
 --      11 failures in a row that lock the phone   12 live codes of other sessions that a purpose may have
+--      13 idempotency records that the index names at most, the newest
 -- RETURNS {1, same 0|1, pepper tag, nonce, expires in ms, next send in ms, sends left, repeated 0|1}   granted
 --         {0, limit, wait ms}   denied; limits: 1 cool-down, 2 window, 3 locked (wait 0: for ever), 4 sessions
 -- STATE the send is open and the code can be checked; it is unchanged when it is the same again
@@ -27,7 +28,7 @@ local send, limits = ARGV[1], read_limits(ARGV[2])
 local lifetime, guesses, fresh = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local least_left, known, memory = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local idempotency, idempotency_kept = ARGV[9], tonumber(ARGV[10])
-local ceiling, most_sessions = tonumber(ARGV[11]), tonumber(ARGV[12])
+local ceiling, most_sessions, most_keys = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 local name = KEYS[1]:match('}:c:(.*)$')
 local purpose = name:match('^[^:]+')
 
@@ -88,6 +89,9 @@ else
   local state = fresh:byte(1) % 4 == GATEWAY and AWAITING or LIVE
   record = string.char(state + 8 * fresh:byte(1), guesses) .. string.rep('\0', 12) .. fresh:sub(2)
   redis.call('SET', KEYS[1], record, 'PX', lifetime)
+end
+if idempotency ~= '' then
+  index = index_of_newest(entries, 'k', most_keys - 1)
 end
 index = index .. index_entry('c', ends, name)
 if idempotency ~= '' then

@@ -65,6 +65,22 @@ local function index_entry(kind, ends, name)
   return struct.pack('>c1I6B', kind, ends, #name) .. name
 end
 
+-- The index of these entries, of one kind only the last `most`.
+local function index_of_newest(entries, kind, most)
+  local surplus, kept = -most, {}
+  for _, entry in ipairs(entries) do
+    if entry.kind == kind then surplus = surplus + 1 end
+  end
+  for _, entry in ipairs(entries) do
+    if entry.kind == kind and surplus > 0 then
+      surplus = surplus - 1
+    else
+      kept[#kept + 1] = index_entry(entry.kind, entry.ends, entry.name)
+    end
+  end
+  return table.concat(kept)
+end
+
 local function read_limits(packed)
   local quiet, waits, at = struct.unpack('>I6B', packed)
   local limits = { quiet = quiet, waits = {}, windows = {} }

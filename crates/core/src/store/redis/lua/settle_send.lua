@@ -6,8 +6,8 @@
 --      4 MAC of a code that the gateway made, 16 bytes ('' otherwise)
 --      5 how long message ids are kept, ms    6 how many at most
 -- RETURNS 1 settled (or a repeat of the same), 0 that send is not open
--- STATE not sent: its time and ladder step are given back unless the code was guessed at, and the code is
---       withdrawn if this send made it (else an earlier text with it went out). A used or exhausted code is
+-- STATE not sent: its time and ladder step are given back unless the code was guessed at or has ended, and the code
+--       is withdrawn if this send made it (else an earlier text with it went out). A used or exhausted code is
 --       never changed.
 --
 -- The messages of a phone: (time 6 in ms, length 1, `gateway:message id`)*, the newest last.
@@ -28,8 +28,9 @@ local now = now_ms()
 local record = redis.call('GET', KEYS[1])
 local state = record and record:byte(1) % 8
 local fresh_code = s.state == FRESH
--- A failing gateway must not buy guesses: once somebody has guessed, the send stays counted.
-local guessed = fresh_code and record and record:sub(3, 14) ~= string.rep('\0', 12)
+-- A failing gateway must not buy guesses: once somebody has guessed, the send stays counted. Of a code that has ended
+-- nobody knows whether anybody did.
+local guessed = fresh_code and (not record or record:sub(3, 14) ~= string.rep('\0', 12))
 
 s.state = outcome
 if outcome == NOT_SENT and not guessed then
