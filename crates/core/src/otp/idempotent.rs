@@ -12,7 +12,7 @@ use super::{Challenge, DeliveryState, RefusalReason, SendOutcome, derivation::Co
 use crate::{
     error::Error,
     secret::{Fingerprint, PepperTag},
-    store::{ClaimKey, Claimed, IdempotencyStore, RequestId},
+    store::{self, ClaimKey, IdempotencyStore, RequestId},
 };
 
 /// Longer keys are a mistake.
@@ -34,10 +34,27 @@ pub(super) struct IdempotencyKey {
 
 /// What a claim came to.
 pub(super) enum Claim {
-    /// Go on under this id; `taken_over` from a host that did not finish.
-    Send { id: RequestId, taken_over: bool },
+    /// Go on.
+    Send(Claimed),
     /// It has been done.
     Outcome(SendOutcome),
+}
+
+/// A key that is this host's for the time of a lease.
+pub(super) struct Claimed {
+    /// The id to send under.
+    pub(super) send: RequestId,
+    /// From a host that did not finish.
+    taken_over: bool,
+    at: Instant,
+}
+
+impl Claimed {
+    /// Whether another host may have begun the same send: the one it was taken from, or one that took it over
+    /// because this host was too slow. Half a lease leaves time for the request itself.
+    pub(super) fn may_be_shared(&self) -> bool {
+        self.taken_over || self.at.elapsed() > LEASE / 2
+    }
 }
 
 impl IdempotencyKey {
@@ -62,19 +79,22 @@ impl IdempotencyKey {
         let deadline = Instant::now() + WAIT;
         loop {
             let claim = ClaimKey { name: &self.name, arguments: self.arguments, send, lease: LEASE };
+            let at = Instant::now();
             match store.claim_key(&claim).await? {
-                Claimed::Yours { send: id } => return Ok(Claim::Send { id, taken_over: id != send }),
-                Claimed::OtherArguments => return Err(Error::IdempotencyConflict),
-                Claimed::Done { outcome, ago } => {
+                store::Claimed::Yours { send: id } => {
+                    return Ok(Claim::Send(Claimed { send: id, taken_over: id != send, at }));
+                }
+                store::Claimed::OtherArguments => return Err(Error::IdempotencyConflict),
+                store::Claimed::Done { outcome, ago } => {
                     let kept: Kept =
                         serde_json::from_slice(&outcome).map_err(|_| Error::IdempotencyUnreadable)?;
                     return Ok(Claim::Outcome(kept.outcome(context, ago)));
                 }
-                Claimed::InFlight { retry_after } if Instant::now() >= deadline => {
+                store::Claimed::InFlight { retry_after } if Instant::now() >= deadline => {
                     let outcome = SendOutcome::refused(RefusalReason::InFlight, Some(retry_after));
                     return Ok(Claim::Outcome(outcome));
                 }
-                Claimed::InFlight { .. } => sleep(POLL).await,
+                store::Claimed::InFlight { .. } => sleep(POLL).await,
             }
         }
     }
@@ -165,4 +185,20 @@ impl Kept {
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_shared_when_it_was_taken_over_or_could_have_been() {
+        let claimed = |taken_over| Claimed { send: RequestId::random(), taken_over, at: Instant::now() };
+        assert!(claimed(true).may_be_shared());
+        let own = claimed(false);
+        tokio::time::advance(LEASE / 2).await;
+        assert!(!own.may_be_shared());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(own.may_be_shared());
+    }
 }

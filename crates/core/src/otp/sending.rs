@@ -12,7 +12,7 @@ use super::{
     charges::{ChargeDenied, Charges},
     derivation::{self, Context},
     fixed::fixed_code,
-    idempotent::{Claim, IdempotencyKey},
+    idempotent::{Claim, Claimed, IdempotencyKey},
 };
 use crate::{
     code::Code,
@@ -43,8 +43,8 @@ pub(super) struct Sending {
     idempotency: Option<IdempotencyKey>,
     in_background: bool,
     send: RequestId,
-    /// Whether a host that did not finish may have begun this send.
-    taken_over: bool,
+    /// When the idempotency key was claimed, of a send that has one.
+    claimed: Option<Claimed>,
 }
 
 /// Where the code of a send comes from, after everything has been looked at.
@@ -125,7 +125,7 @@ impl Sending {
             idempotency,
             in_background: options.in_background,
             send: RequestId::random(),
-            taken_over: false,
+            claimed: None,
         })
     }
 
@@ -134,7 +134,7 @@ impl Sending {
         if let Some(key) = &self.idempotency {
             match key.claim(self.otp.store.as_ref(), &self.context()?, self.send).await? {
                 Claim::Outcome(outcome) => return Ok(outcome),
-                Claim::Send { id, taken_over } => (self.send, self.taken_over) = (id, taken_over),
+                Claim::Send(claimed) => (self.send, self.claimed) = (claimed.send, Some(claimed)),
             }
         }
         let begun = match self.begin().await {

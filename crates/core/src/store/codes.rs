@@ -133,6 +133,13 @@ impl Reserve<'_> {
     pub(crate) fn remembered(&self) -> Duration {
         self.limits.memory().max(self.lifetime).max(super::IDEMPOTENCY_KEPT)
     }
+
+    /// How the phone's index names the idempotency record: with the send behind it, so that a send which another
+    /// one followed is still known to have begun.
+    pub(crate) fn idempotency_entry(&self) -> Option<(String, Duration)> {
+        let send = data_encoding::BASE64URL_NOPAD.encode(&self.send.0);
+        self.idempotency.map(|(name, kept)| (format!("{}{send}", name.as_str()), kept))
+    }
 }
 
 /// The store's answer to [`Reserve`].
@@ -282,7 +289,8 @@ pub enum SendState {
 #[async_trait]
 pub trait CodeStore: Send + Sync {
     /// Checks the phone's limits and writes the pending code, in one step. A denial changes nothing.
-    /// A repeat with the same [`Reserve::send`] gets the same answer while that send is open.
+    /// A repeat with the same [`Reserve::send`] gets the same answer while the code is there; once another send
+    /// to the phone has followed, only with an idempotency key, and with the code that is in force by then.
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer.

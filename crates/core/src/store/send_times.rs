@@ -44,7 +44,7 @@ pub(super) enum Progress {
 pub(super) struct Indexed {
     pub(super) kind: IndexedKind,
     pub(super) ends: u64,
-    /// Of a code: purpose and session as in its key; of an idempotency record: its 22 characters.
+    /// Of a code: purpose and session as in its key; of an idempotency record: its 22 characters, then the send's 16.
     pub(super) name: String,
 }
 
@@ -56,6 +56,11 @@ pub(super) enum IndexedKind {
 }
 
 impl Indexed {
+    /// The name of the idempotency record.
+    pub(super) fn idempotency(&self) -> Option<&str> {
+        (self.kind == IndexedKind::Idempotency).then(|| self.name.get(..22)).flatten()
+    }
+
     /// Whether it is a live code of this purpose.
     pub(super) fn is_live_code_of(&self, purpose: &str) -> bool {
         self.kind == IndexedKind::LiveCode && self.name.split(':').next() == Some(purpose)

@@ -129,3 +129,29 @@ async fn an_erased_phone_leaves_its_mark_and_nothing_else() {
     let left: Vec<_> = keys.iter().filter(|key| !key.contains(":n:")).collect();
     assert!(left.len() == 1 && left[0].ends_with(":x"), "{left:?}");
 }
+
+/// What names the phone's other keys cannot be read: nothing is erased in part and called done.
+#[tokio::test]
+async fn a_phone_whose_record_cannot_be_read_is_not_half_erased() {
+    let server = TestRedis::start().await;
+    let store = crate::fixture::redis(&server);
+    let policy = Policy::default().with_send_limits(loose()).with_fraud_guard(None);
+    let host = Host::with(&store, policy, &[("a", 2)]);
+    let options = SendOptions { idempotency_key: Some("k1"), ..Host::options() };
+    challenge(host.send_with(options).await);
+    let mut connection = server.connection().await;
+    let keys: Vec<String> =
+        redis::cmd("KEYS").arg("*").query_async(&mut connection).await.expect("KEYS answers");
+    let sends = keys.iter().find(|key| key.ends_with(":w")).expect("the record of the sends");
+    let whole: Vec<u8> =
+        redis::cmd("GET").arg(sends).query_async(&mut connection).await.expect("GET answers");
+    let mut write = async |value: &[u8]| {
+        let mut set = redis::cmd("SET");
+        set.arg(sends).arg(value).arg("KEEPTTL").exec_async(&mut connection).await.expect("SET answers");
+    };
+    write(b"another version's").await;
+    let refused = host.otp.erase(&host.phone).await.expect_err("it cannot be read");
+    assert!(refused.to_string().contains("another version"), "{refused}");
+    write(&whole).await;
+    assert_eq!(host.otp.erase(&host.phone).await.expect("an answer").keys, 5, "all of it was still there");
+}

@@ -17,6 +17,7 @@ use crate::{
 crate::in_every_world!(
     the_handle_of_a_send_that_was_taken_over_verifies_its_code,
     the_handle_of_a_resend_that_was_taken_over_verifies_its_code,
+    a_send_taken_over_is_not_sent_again_when_another_was_between,
 );
 
 fn host(world: &World) -> Arc<Host> {
@@ -68,4 +69,23 @@ async fn the_handle_of_a_resend_that_was_taken_over_verifies_its_code(world: &Wo
     let handle = taken_over.handle.expect("a handle");
     let own = VerifyOptions { handle: Some(handle.as_str()), ..Host::check() };
     assert!(survivor.verify_with(&first.last_code(), own).await.is_verified());
+}
+
+/// Another send to the phone hides the dead host's: its id is only that of the last one.
+async fn a_send_taken_over_is_not_sent_again_when_another_was_between(world: &World) {
+    let dying = host(world);
+    dying.gateway.set(Mood::Wait);
+    let sending = Arc::clone(&dying);
+    tokio::spawn(async move { sending.send_with(keyed()).await });
+    eventually_true(Duration::from_secs(5), "the gateway is called", async || {
+        dying.gateway.waiting.load(Ordering::SeqCst)
+    })
+    .await;
+    let survivor = host(world);
+    let between = challenge(survivor.send_with(Host::options()).await);
+    world.advance(Duration::from_secs(100)).await;
+    let taken_over = challenge(survivor.send_with(keyed()).await);
+    assert_eq!(survivor.gateway.calls(), 1, "nothing is sent blindly");
+    assert_eq!(taken_over.delivery, DeliveryState::Unknown);
+    assert_eq!(taken_over.handle, between.handle);
 }

@@ -10,7 +10,7 @@ use crate::{
         DeliveryState, RefusalReason, SendOutcome,
         derivation::Context,
         dispatch::{Dispatched, dispatch},
-        idempotent::kept,
+        idempotent::{Claimed, kept},
     },
     store::{CodeOrigin, MessageKey, Settle, Settlement},
 };
@@ -20,8 +20,8 @@ impl Sending {
     pub(super) async fn finish(&self, begun: Begun) -> Result<SendOutcome, Error> {
         let context = self.context()?;
         let outcome = match &self.source {
-            // Its text may have gone out: it is never sent blindly again.
-            _ if begun.granted.repeated && self.taken_over => {
+            // Another host may have sent its text: it is never sent blindly again.
+            _ if begun.granted.repeated && self.claimed.as_ref().is_some_and(Claimed::may_be_shared) => {
                 Ok(self.sent(&context, &begun, self.parts, DeliveryState::Unknown))
             }
             Source::Fixed(_) => {

@@ -103,6 +103,13 @@ fn reserve(state: &mut State, request: &Reserve<'_>, now: u64) -> Reserved {
         let same = last.progress == Progress::Open { same: true };
         return granted(state, request, &record.code.clone(), &sends, same, true, now);
     }
+    // Another send followed it.
+    let idempotency = request.idempotency_entry();
+    let followed = sends.last.is_some_and(|last| last.id != request.send)
+        && idempotency.as_ref().is_some_and(|(name, _)| sends.index.iter().any(|entry| entry.name == *name));
+    if let (true, Some(record)) = (followed, record) {
+        return granted(state, request, &record.code.clone(), &sends, false, true, now);
+    }
     let failures = state.failures.get(phone).and_then(|purposes| purposes.get(request.key.purpose.as_str()));
     if failures.is_some_and(|failures| failures.in_a_row >= request.failures.ceiling()) {
         return Reserved::Denied { by: Denial::Locked, retry_after: None };
@@ -139,7 +146,7 @@ fn reserve(state: &mut State, request: &Reserve<'_>, now: u64) -> Reserved {
     };
     let ends = now + state.codes.left(request.key, now);
     sends.index.push(Indexed { kind: IndexedKind::LiveCode, ends, name });
-    if let Some((name, kept)) = request.idempotency {
+    if let Some((name, kept)) = idempotency {
         let is_key = |entry: &Indexed| entry.kind == IndexedKind::Idempotency;
         let keys = sends.index.iter().filter(|entry| is_key(entry)).count();
         let mut surplus = (keys + 1).saturating_sub(IDEMPOTENCY_AT_MOST);
@@ -148,8 +155,7 @@ fn reserve(state: &mut State, request: &Reserve<'_>, now: u64) -> Reserved {
             surplus -= usize::from(dropped);
             !dropped
         });
-        let (ends, name) = (now + ms(kept), name.as_str().to_owned());
-        sends.index.push(Indexed { kind: IndexedKind::Idempotency, ends, name });
+        sends.index.push(Indexed { kind: IndexedKind::Idempotency, ends: now + ms(kept), name });
     }
 
     let memory = ms(request.remembered());

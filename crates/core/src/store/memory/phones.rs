@@ -12,7 +12,7 @@ use crate::{
     secret::Fingerprint,
     store::{
         CodeState, ERASURE_KEPT, Erased, FailureState, PhoneState, PhoneStore, StoreError,
-        send_times::{IndexedKind, ms},
+        send_times::{Indexed, ms},
     },
 };
 
@@ -80,8 +80,8 @@ impl PhoneStore for MemoryStore {
         let mut keys = 0;
         if let Some(sends) = state.sends.take(phone, now) {
             keys += 1;
-            for entry in sends.index.iter().filter(|entry| entry.kind == IndexedKind::Idempotency) {
-                keys += u64::from(state.idempotency.take(&entry.name, now).is_some());
+            for name in sends.index.iter().filter_map(Indexed::idempotency) {
+                keys += u64::from(state.idempotency.take(&name.to_owned(), now).is_some());
             }
         }
         if let Some(messages) = state.messages.take(phone, now) {

@@ -27,8 +27,7 @@ impl CodeStore for RedisStore {
         let phone = &request.key.phone;
         let keys = [self.keys.code(request.key), self.keys.sends(phone), self.keys.failures(phone)];
         let keys = keys.each_ref().map(String::as_str);
-        let (idempotency, kept) =
-            request.idempotency.map_or(("", Duration::ZERO), |(name, kept)| (name.as_str(), kept));
+        let (idempotency, kept) = request.idempotency_entry().unwrap_or_default();
         let call = RESERVE
             .on(&keys)
             .bytes(request.send.0)

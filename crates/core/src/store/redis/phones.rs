@@ -14,9 +14,9 @@ use crate::{
     purpose::Purpose,
     secret::Fingerprint,
     store::{
-        CodeState, Erased, FailureState, PhoneState, PhoneStore, StoreError,
+        CodeState, Erased, FailureState, MessageKey, PhoneState, PhoneStore, StoreError,
         phones::ERASURE_KEPT,
-        send_times::{IndexedKind, Sends},
+        send_times::{Indexed, IndexedKind, Sends},
     },
 };
 
@@ -85,8 +85,12 @@ impl PhoneStore for RedisStore {
             pipeline.cmd("GET").arg(self.keys.sends(phone)).cmd("GET").arg(self.keys.messages(phone));
             let (sends, messages): (Bytes, Bytes) = self.piped(action, &pipeline).await?;
             let (sends, messages) = (sends.unwrap_or_default(), messages.unwrap_or_default());
+            let record = if sends.is_empty() { Some(Sends::default()) } else { packed::sends(&sends) };
+            let (Some(Sends { index, .. }), Some(named)) = (record, packed::messages(&messages)) else {
+                return Err(StoreError::Unreadable { action });
+            };
             // The index goes last: when this ends half way, the next attempt still finds everything.
-            elsewhere += self.erase_elsewhere(&sends, &messages).await?;
+            elsewhere += self.erase_elsewhere(&index, &named).await?;
             let mut keys = vec![
                 self.keys.sends(phone),
                 self.keys.messages(phone),
@@ -94,8 +98,7 @@ impl PhoneStore for RedisStore {
                 self.keys.failures(phone),
                 self.keys.receipts(phone),
             ];
-            let codes = packed::sends(&sends).unwrap_or_default().index;
-            let codes = codes.iter().filter(|entry| entry.kind != IndexedKind::Idempotency);
+            let codes = index.iter().filter(|entry| entry.kind != IndexedKind::Idempotency);
             keys.extend(codes.map(|code| self.keys.code_named(phone, &code.name)));
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
             let call = ERASE.on(&keys).bytes(&sends).bytes(&messages).number(ms(ERASURE_KEPT));
@@ -112,12 +115,10 @@ type Bytes = Option<Vec<u8>>;
 
 impl RedisStore {
     /// Idempotency records and delivery records of a phone have slots of their own.
-    async fn erase_elsewhere(&self, sends: &[u8], messages: &[u8]) -> Result<u64, StoreError> {
-        let index = packed::sends(sends).unwrap_or_default().index;
-        let idempotency = index.iter().filter(|entry| entry.kind == IndexedKind::Idempotency);
-        let messages = packed::messages(messages).unwrap_or_default();
+    async fn erase_elsewhere(&self, index: &[Indexed], messages: &[MessageKey]) -> Result<u64, StoreError> {
+        let idempotency = index.iter().filter_map(Indexed::idempotency);
         let keys = idempotency
-            .map(|entry| self.keys.idempotency(&entry.name))
+            .map(|name| self.keys.idempotency(name))
             .chain(messages.iter().map(|message| self.keys.delivery(message)));
         let mut erased = 0;
         for key in keys {

@@ -8,7 +8,7 @@
 --      6 least life of a code that is sent again, ms
 --      7 what the live code is recognised by: (pepper tag 2, mac 16)*; a derived or suppressed one by the tag
 --      8 how long the sends are remembered, ms
---      9 name of the idempotency record or ''     10 how long that is kept, ms
+--      9 name of the idempotency record and of the send (38 characters) or ''     10 how long that is kept, ms
 --      11 failures in a row that lock the phone   12 live codes of other sessions that a purpose may have
 --      13 idempotency records that the index names at most, the newest
 -- RETURNS {1, same 0|1, pepper tag, nonce, expires in ms, next send in ms, sends left, repeated 0|1}   granted
@@ -46,6 +46,11 @@ end
 if s.send == send and s.state ~= 0 and s.state ~= NOT_SENT and record then
   redis.call('SET', KEYS[2], write_sends(s), 'KEEPTTL')
   return granted(s.state == SAME, 1)
+end
+-- The same when another send followed it: the phone's index tells that it had begun.
+if s.send ~= send and idempotency ~= '' and record and s.index:find(idempotency, 1, true) then
+  redis.call('SET', KEYS[2], write_sends(s), 'KEEPTTL')
+  return granted(false, 1)
 end
 
 local failures = redis.call('HGET', KEYS[3], purpose)

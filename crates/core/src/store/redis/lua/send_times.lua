@@ -11,7 +11,7 @@
 --   23-..  times    count * 6 bytes, milliseconds by Redis's clock, big endian, ascending
 --   then   index    names of the phone's other keys, so that nothing of it has to be searched for:
 --                   (kind 1, end 6 in ms, length 1, name)*; kinds: c a live code, u a used one (name: what follows
---                   `:c:` in its key), k an idempotency record (name: its 22 characters)
+--                   `:c:` in its key), k an idempotency record (name: its 22 characters, then 16 of the send's id)
 --
 -- Limits come as one packed argument, so that scripts that rarely need them pay one string:
 --   'I6' quiet time ms | 'B' waits, each 'I6' ms | 'B' windows, each 'B' sends and 'I6' period ms
