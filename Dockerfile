@@ -29,7 +29,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system --gid 10001 textproof \
     && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
-       --shell /usr/sbin/nologin textproof
+       --shell /usr/sbin/nologin textproof \
+    && install -d -m 0700 -o 10001 -g 10001 /var/lib/textproof/spool
 COPY --from=build /out/ /usr/local/bin/
 COPY --chmod=0755 deploy/healthcheck /usr/local/bin/healthcheck
 # As numbers, so that an orchestrator can tell that this is not root.

@@ -3,7 +3,7 @@
 use textproof::{
     event::{Content, ContentDigest, Event, EventId, Identity, Reply},
     store::{Published, StoreError},
-    stream::Producer,
+    stream::{Outgoing, Producer},
 };
 
 /// The body of a webhook: 250 bytes, an everyday size.
@@ -61,7 +61,8 @@ impl Numbered {
     /// Never: the name is well formed.
     pub async fn publish(&mut self, producer: &Producer, n: u64) -> Result<Published, StoreError> {
         self.event.id = EventId::try_from(format!("evt_{n:032}")).expect("32 digits");
-        producer.publish(&self.event, &self.identity, self.digest, BODY.as_bytes()).await
+        let raw = BODY.into();
+        producer.publish(&Outgoing::event(&self.event, &self.identity, self.digest, raw)).await
     }
 }
 

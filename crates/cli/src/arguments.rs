@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use textproof_service::args::CommonArgs;
@@ -46,6 +46,9 @@ pub(crate) enum Command {
     Token,
     /// Look at configuration, Redis and gateway, and say what is not as it should be.
     Doctor,
+    /// Events that wait on this host's disk while Redis cannot take them.
+    #[command(subcommand)]
+    Spool(SpoolCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -55,6 +58,29 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// Check the configuration and print the effective values, with secrets masked.
     Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SpoolCommand {
+    /// Show how much waits, and since when.
+    Status,
+    /// Publish what waits, in order; for a spool whose webhook-ingest does not run.
+    Drain(SpoolDrainOptions),
+    /// Write what waits as JSON lines, with the original bytes in base64: personal data. Changes nothing.
+    Export(SpoolExportOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpoolDrainOptions {
+    /// Do it; without this, only what is there is shown.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpoolExportOptions {
+    /// A new file; without it, stdout.
+    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ pub(crate) mod phone;
 pub(crate) mod redeem;
 pub(crate) mod risk;
 pub(crate) mod send;
+pub(crate) mod spool;
 pub(crate) mod token;
 pub(crate) mod unlock;
 pub(crate) mod verify;

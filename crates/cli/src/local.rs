@@ -21,7 +21,7 @@ use textproof::{
 use textproof_service::http::{self, Limits};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use webhook_ingest::{Ingest, IngestOptions, router};
+use webhook_ingest::{Ingest, IngestOptions, Storage, router};
 use worker::{
     Worker, WorkerOptions,
     handlers::{KeepConsent, MergeDeliveryReports},
@@ -91,8 +91,11 @@ impl Local {
         let worker = worker(&store, consent.clone(), feed.clone());
         tasks.spawn(worker.run(shutdown.clone()));
         let endpoints = endpoints(&path_secret, &signing_secret)?;
-        let ingest =
-            Ingest::new(endpoints, Arc::clone(&store) as Arc<dyn EventStore>, IngestOptions::default());
+        let ingest = Ingest::new(
+            endpoints,
+            Storage::new(Arc::clone(&store) as Arc<dyn EventStore>),
+            IngestOptions::default(),
+        );
         let listener = http::bind(binds.ingest).await?;
         let ingest_addr = listener.local_addr()?;
         let served = http::serve(listener, router(Arc::new(ingest)), Limits::default(), shutdown.clone());

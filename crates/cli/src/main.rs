@@ -39,6 +39,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Risk(options) => command::risk::run(&common.load_config()?, &options, json),
         Command::Token => command::token::run(&common.load_config()?, json).await,
         Command::Doctor => command::doctor::run(&common.load_config()?, json).await,
+        Command::Spool(command) => command::spool::run(&common.load_config()?, command, json).await,
         Command::Config(ConfigCommand::Check) => command::config_check::run(&common.load_config()?, json),
     }
 }

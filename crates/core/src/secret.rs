@@ -81,7 +81,8 @@ impl FingerprintKey {
     }
 
     /// The name of a tenant's phone (E.164 with `+`): what stands in keys instead of the number.
-    pub(crate) fn phone(&self, tenant: &str, e164: &str) -> Fingerprint {
+    #[must_use]
+    pub fn phone(&self, tenant: &str, e164: &str) -> Fingerprint {
         Fingerprint::from_bytes(self.0.mac16(&[b"phone", tenant.as_bytes(), e164.as_bytes()]))
     }
 

@@ -28,7 +28,7 @@ pub use error::ConfigError;
 pub use gateways::{ConnexusSettings, GatewayName, GatewaySettings, MobileApiConnectSettings};
 pub use redis::{RedisSettings, RedisUrl};
 pub use secrets::BARE_PEPPER_ID;
-pub use servers::{IngestSettings, WorkerSettings};
+pub use servers::{IngestSettings, SpoolSettings, WorkerSettings};
 
 use layers::{FILE_VARIABLE, Layers};
 use raw::Raw;

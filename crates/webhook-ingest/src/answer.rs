@@ -26,6 +26,8 @@ pub(crate) enum Answer {
     TooLarge,
     /// It could not be stored: the sender must keep it.
     NotStored,
+    /// More than the endpoint's rate: the sender must keep it.
+    TooMany,
 }
 
 impl Answer {
@@ -39,6 +41,7 @@ impl Answer {
             Self::TooSlow => "too_slow",
             Self::TooLarge => "too_large",
             Self::NotStored => "not_stored",
+            Self::TooMany => "too_many",
         }
     }
 }
@@ -62,7 +65,7 @@ impl IntoResponse for Answer {
             Self::NotFound => StatusCode::NOT_FOUND.into_response(),
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT.into_response(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-            Self::NotStored => {
+            Self::NotStored | Self::TooMany => {
                 let wait = (header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
                 (StatusCode::SERVICE_UNAVAILABLE, [wait]).into_response()
             }

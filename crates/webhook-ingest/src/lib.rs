@@ -4,6 +4,11 @@
 
 mod answer;
 mod body;
+mod depth;
 mod receive;
+pub mod spool;
+mod storage;
 
+pub use depth::StreamDepth;
 pub use receive::{Ingest, IngestOptions, router};
+pub use storage::Storage;

@@ -1,18 +1,35 @@
 //! The webhook receiver: configuration, telemetry, two listeners, a bounded stop.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
+use axum::{Json, routing::get};
 use clap::Parser;
-use textproof::store::{EventStore, Store};
+use textproof::store::{EventStore, PhoneStore, Store};
 use textproof_service::{
     args::CommonArgs,
-    assemble, exit,
+    assemble,
+    config::SpoolSettings,
+    exit,
     health::{self, Check},
     servers::Servers,
     shutdown::shutdown_signal,
     telemetry::{self, LogFormat},
 };
-use webhook_ingest::{Ingest, IngestOptions, router};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use webhook_ingest::{
+    Ingest, IngestOptions, Storage, StreamDepth, router,
+    spool::{Drainer, Erasures, Spool, SpoolLimits},
+};
+
+/// Sent to a process that writes beyond the size its files may have; the same number on Linux and macOS.
+const SIGXFSZ: i32 = 25;
+
+/// How long a process that is about to end may keep the spool: a drain's deadline.
+const SPOOL_FREE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Receives webhooks, verifies them on raw bytes and stores them on a Redis stream before answering.
 #[derive(Debug, Parser)]
@@ -37,21 +54,80 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let metrics = telemetry::metrics();
     let shutdown = shutdown_signal();
 
+    let events = Arc::clone(&store) as Arc<dyn EventStore>;
+    let depth = StreamDepth::new(settings.max_stream_depth);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(Arc::clone(&depth).watch(Arc::clone(&events), shutdown.clone()));
+    let mut storage = Storage::new(events).with_depth(Arc::clone(&depth));
+    let mut spool = None;
+    if let Some(settings) = &settings.spool {
+        let opened = open(settings).await?;
+        drain(&opened, settings, &store, depth, &shutdown, &mut tasks);
+        storage = storage.with_spool(opened.clone());
+        spool = Some(opened);
+    }
+
     let options = IngestOptions { body_limit: settings.body_limit, ..IngestOptions::default() };
-    let ingest = Ingest::new(settings.endpoints, Arc::clone(&store) as Arc<dyn EventStore>, options);
-    let hooks = router(Arc::new(ingest)).merge(health::public_routes(checks(Arc::clone(&store))));
-    let internal = health::internal_routes(checks(store), metrics.clone());
+    let mut ingest = Ingest::new(settings.endpoints, storage, options);
+    for (endpoint, rate) in settings.rates {
+        ingest = ingest.with_rate(&endpoint, rate);
+    }
+    let checks = checks(store, spool.clone());
+    let hooks = router(Arc::new(ingest)).merge(health::public_routes(checks.clone()));
+    let mut internal = health::internal_routes(checks, metrics.clone());
+    if let Some(spool) = spool {
+        internal = internal.route("/spool", get(async move || Json(spool.report())));
+    }
 
     let servers = Servers::bind(settings.bind, settings.metrics_bind).await?;
     servers.serve(hooks, internal, metrics, shutdown).await?;
+    tasks.join_all().await;
     Ok(ExitCode::SUCCESS)
 }
 
-fn checks(store: Arc<dyn Store>) -> impl Fn() -> CheckStore + Send + Sync + 'static {
+async fn open(settings: &SpoolSettings) -> anyhow::Result<Spool> {
+    // A file that may not grow any more is an error to be answered, not a signal to die of.
+    let _ = signal(SignalKind::from_raw(SIGXFSZ))?;
+    let limits = SpoolLimits { bytes: settings.max_bytes, age: settings.max_age };
+    let spool = Spool::open_when_free(&settings.folder, limits, SPOOL_FREE_WITHIN).await?;
+    let events = spool.report().events;
+    if events > 0 {
+        tracing::info!(events, "events wait in the spool");
+    }
+    Ok(spool)
+}
+
+fn drain(
+    spool: &Spool,
+    settings: &SpoolSettings,
+    store: &Arc<dyn Store>,
+    depth: Arc<StreamDepth>,
+    shutdown: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) {
+    let erasures = settings
+        .fingerprint_key
+        .clone()
+        .map(|key| Erasures { store: Arc::clone(store) as Arc<dyn PhoneStore>, key });
+    let events = Arc::clone(store) as Arc<dyn EventStore>;
+    let drainer = Drainer::new(spool.clone(), events, erasures, depth);
+    tasks.spawn(drainer.run(shutdown.clone()));
+    tasks.spawn(spool.clone().observe(shutdown.clone()));
+}
+
+/// Ready is who can keep a webhook: in the store, or in a spool that takes more.
+fn checks(
+    store: Arc<dyn Store>,
+    spool: Option<Spool>,
+) -> impl Fn() -> Checks + Clone + Send + Sync + 'static {
     move || {
-        let store = Arc::clone(&store);
-        Box::pin(async move { vec![Check::new("store", store.ping().await)] })
+        let (store, spool) = (Arc::clone(&store), spool.clone());
+        Box::pin(async move {
+            let answer = store.ping().await;
+            let spooling = spool.is_some_and(|spool| spool.report().refusing.is_none());
+            vec![Check::new("store", if spooling { Ok(()) } else { answer })]
+        })
     }
 }
 
-type CheckStore = std::pin::Pin<Box<dyn Future<Output = Vec<Check>> + Send>>;
+type Checks = std::pin::Pin<Box<dyn Future<Output = Vec<Check>> + Send>>;

@@ -1,6 +1,6 @@
 //! The path of one webhook: find the endpoint, read, verify, understand, store, answer.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -9,16 +9,21 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use bytes::Bytes;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use textproof::{
-    store::{EventStore, Published, StoreError},
-    stream::Producer,
+    stream::Outgoing,
     webhook::{Endpoint, Refused, Request as Webhook, Understood, Verified},
 };
 use textproof_service::problem::Problem;
 use tokio::{sync::Semaphore, time::timeout};
 
-use crate::{answer::Answer, body};
+use crate::{
+    answer::Answer,
+    body,
+    storage::{Storage, Stored},
+};
 
 /// Limits of the receiver. The defaults keep every answer under 2 s even when the store hangs.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +32,6 @@ pub struct IngestOptions {
     pub body_limit: usize,
     /// How long a body may take to arrive.
     pub body_deadline: Duration,
-    /// How long the store may take.
-    pub store_deadline: Duration,
     /// Webhooks at the same time; each holds at most one body in memory.
     pub concurrency: usize,
     /// How long a webhook waits for its turn.
@@ -40,7 +43,6 @@ impl Default for IngestOptions {
         Self {
             body_limit: 64 * 1024,
             body_deadline: Duration::from_secs(5),
-            store_deadline: Duration::from_millis(1500),
             concurrency: 512,
             queue_deadline: Duration::from_millis(300),
         }
@@ -50,26 +52,37 @@ impl Default for IngestOptions {
 /// The receiver of all endpoints.
 pub struct Ingest {
     endpoints: HashMap<String, Endpoint>,
-    producer: Producer,
+    storage: Storage,
+    /// Genuine webhooks a second, of endpoints that have a limit.
+    rates: HashMap<String, DefaultDirectRateLimiter>,
     options: IngestOptions,
     turns: Semaphore,
 }
 
 impl Ingest {
-    /// Receives for these endpoints, whose names must differ, and stores through `store`.
+    /// Receives for these endpoints, whose names must differ, and keeps in `storage` what they sent.
     #[must_use]
     pub fn new(
         endpoints: impl IntoIterator<Item = Endpoint>,
-        store: Arc<dyn EventStore>,
+        storage: Storage,
         options: IngestOptions,
     ) -> Self {
         let endpoints = endpoints.into_iter().map(|endpoint| (endpoint.name().to_owned(), endpoint));
         Self {
             endpoints: endpoints.collect(),
-            producer: Producer::new(store),
+            storage,
+            rates: HashMap::new(),
             turns: Semaphore::new(options.concurrency),
             options,
         }
+    }
+
+    /// Takes at most so many genuine webhooks a second of an endpoint, and as many at once after a pause; others are
+    /// answered 503, so that the sender keeps them.
+    #[must_use]
+    pub fn with_rate(mut self, endpoint: &str, per_second: NonZeroU32) -> Self {
+        self.rates.insert(endpoint.to_owned(), RateLimiter::direct(Quota::per_second(per_second)));
+        self
     }
 
     async fn receive(&self, name: &str, path_secret: Option<&str>, request: Request) -> Answer {
@@ -90,56 +103,53 @@ impl Ingest {
         let now = Timestamp::now();
         let webhook = Webhook { headers: &head.headers, path_secret, body: &body };
         match endpoint.verify(&webhook, now) {
-            Ok(verified) => self.store(&verified, now).await,
+            Ok(verified) => self.store(&verified, &body, now).await,
             Err(refused) => refuse(name, refused),
         }
     }
 
-    async fn store(&self, verified: &Verified<'_>, now: Timestamp) -> Answer {
+    async fn store(&self, verified: &Verified<'_>, body: &Bytes, now: Timestamp) -> Answer {
         let name = verified.endpoint().name();
         metrics::counter!(
             "textproof_ingest_verified_total",
             "endpoint" => name.to_owned(), "secret" => verified.secret_id().to_owned()
         )
         .increment(1);
-        let stored = timeout(self.options.store_deadline, async {
-            match verified.understand(now) {
-                Understood::Event { event, identity, content_digest } => {
-                    let published =
-                        self.producer.publish(&event, &identity, content_digest, verified.body()).await?;
-                    tracing::info!(endpoint = name, event = %event.id, outcome = outcome(published), "webhook stored");
-                    Ok(Some(outcome(published)))
-                }
-                Understood::Quarantine { reason, .. } => {
-                    tracing::warn!(endpoint = name, %reason, "an authentic webhook was not understood and is kept");
-                    let at = u64::try_from(now.as_millisecond()).unwrap_or_default();
-                    self.producer.quarantine(name, reason.as_str(), at, verified.body()).await?;
-                    Ok(Some("quarantined"))
-                }
-                Understood::BadRequest(reason) => {
-                    tracing::warn!(endpoint = name, %reason, "webhook refused");
-                    Ok::<_, StoreError>(None)
-                }
+        // Only genuine webhooks count: nobody else can use up a sender's rate.
+        if self.rates.get(name).is_some_and(|rate| rate.check().is_err()) {
+            tracing::warn!(endpoint = name, "more webhooks than the endpoint's rate allows");
+            return Answer::TooMany;
+        }
+        let (outgoing, quarantined) = match verified.understand(now) {
+            Understood::Event { event, identity, content_digest } => {
+                (Outgoing::event(&event, &identity, content_digest, body.clone()), false)
             }
-        })
-        .await;
-        match stored {
-            Ok(Ok(Some(outcome))) => {
+            Understood::Quarantine { reason, .. } => {
+                tracing::warn!(endpoint = name, %reason, "an authentic webhook was not understood and is kept");
+                let at = u64::try_from(now.as_millisecond()).unwrap_or_default();
+                (Outgoing::quarantined(name, reason.as_str(), at, body.clone()), true)
+            }
+            Understood::BadRequest(reason) => {
+                tracing::warn!(endpoint = name, %reason, "webhook refused");
+                return Answer::BadRequest;
+            }
+        };
+        match self.storage.store(&outgoing).await {
+            Ok(stored) => {
+                tracing::info!(endpoint = name, event = %outgoing.id(), outcome = stored.as_str(), "webhook stored");
+                let outcome = match stored {
+                    Stored::Published(_) if quarantined => "quarantined",
+                    stored => stored.as_str(),
+                };
                 let endpoint = name.to_owned();
                 metrics::counter!("textproof_ingest_stored_total", "endpoint" => endpoint, "outcome" => outcome)
                     .increment(1);
                 Answer::Stored
             }
-            Ok(Ok(None)) => Answer::BadRequest,
-            Ok(Err(error)) => {
+            Err(error) => {
                 tracing::error!(endpoint = name, %error, "webhook not stored; the sender was told to keep it");
-                Answer::NotStored
-            }
-            Err(_) => {
-                tracing::error!(
-                    endpoint = name,
-                    "webhook not stored in time; the sender was told to keep it"
-                );
+                metrics::counter!("textproof_ingest_not_stored_total", "reason" => error.as_str())
+                    .increment(1);
                 Answer::NotStored
             }
         }
@@ -161,15 +171,6 @@ fn refuse(endpoint: &str, refused: Refused) -> Answer {
     )
     .increment(1);
     refused.answer_class().into()
-}
-
-fn outcome(published: Published) -> &'static str {
-    match published {
-        Published::New => "new",
-        Published::Duplicate => "duplicate",
-        Published::Conflict => "conflict",
-        Published::Healed => "healed",
-    }
 }
 
 /// `POST /hooks/{endpoint}` and `POST /hooks/{endpoint}/{secret}`. Every other path under `/hooks` is answered

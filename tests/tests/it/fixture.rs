@@ -78,7 +78,17 @@ impl World {
 
     /// A binary of this workspace, in the folder of the configuration, on this Redis and on free ports.
     pub(crate) fn binary(&self, name: &str) -> ProcessBuilder {
-        Process::new(binary(name))
+        self.on_this(Process::new(binary(name)))
+    }
+
+    /// The same, in a process whose files cannot grow beyond so many bytes, as on a full disk.
+    pub(crate) fn limited_binary(&self, name: &str, bytes: u64) -> ProcessBuilder {
+        let limit = format!("--fsize={bytes}");
+        self.on_this(Process::new("prlimit").arg(limit).arg(binary(name)))
+    }
+
+    fn on_this(&self, process: ProcessBuilder) -> ProcessBuilder {
+        process
             .current_dir(self.files.path())
             .env("TEXTPROOF_REDIS_URL", self.redis.url())
             .env("TEXTPROOF_FINGERPRINT_KEY", BASE64.encode(&KEY))

@@ -6,5 +6,7 @@ mod outages;
 mod paths;
 mod raw;
 mod refusals;
+mod senders;
 mod slowness;
+pub(crate) mod spool;
 mod vectors;

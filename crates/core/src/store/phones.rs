@@ -104,4 +104,11 @@ pub trait PhoneStore: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the store does not answer; erasing again is safe.
     async fn erase(&self, phone: &Fingerprint) -> Result<Erased, StoreError>;
+
+    /// When the phone was last erased, in milliseconds since the Unix epoch by the store's clock, while its mark is
+    /// kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn erased_at_ms(&self, phone: &Fingerprint) -> Result<Option<u64>, StoreError>;
 }

@@ -65,24 +65,30 @@ pub(super) fn encode_quarantined(endpoint: &str, reason: &str, received_at_ms: u
 }
 
 pub(super) fn decode(entry: &Entry) -> Result<Event, WireError> {
+    let id = EventId::try_from(entry.id.clone()).map_err(|_| WireError::NoId)?;
+    Ok(Event { conflict: entry.conflict, ..decode_envelope(&entry.envelope, &id)? })
+}
+
+/// The event of an envelope; whether it is a conflict does not stand in there.
+pub(super) fn decode_envelope(envelope: &str, id: &EventId) -> Result<Event, WireError> {
     #[derive(Deserialize)]
     struct Versioned {
         v: u32,
     }
     let malformed =
         |error: serde_json::Error| WireError::Malformed { line: error.line(), column: error.column() };
-    let Versioned { v } = serde_json::from_str(&entry.envelope).map_err(malformed)?;
+    let Versioned { v } = serde_json::from_str(envelope).map_err(malformed)?;
     if v != VERSION {
         return Err(WireError::Version(v));
     }
-    let envelope: OwnedEnvelope = serde_json::from_str(&entry.envelope).map_err(malformed)?;
+    let envelope: OwnedEnvelope = serde_json::from_str(envelope).map_err(malformed)?;
     debug_assert_eq!(envelope.v, VERSION);
     Ok(Event {
-        id: EventId::try_from(entry.id.clone()).map_err(|_| WireError::NoId)?,
+        id: id.clone(),
         endpoint: envelope.endpoint,
         tenant: envelope.tenant,
         received_at_ms: envelope.received_at_ms,
-        conflict: entry.conflict,
+        conflict: false,
         content: envelope.content,
     })
 }

@@ -6,7 +6,7 @@ use test_support::eventually;
 use textproof::{
     event::{Content, ContentDigest, DeliveryReport, DeliveryStatus, Event, EventId, Identity},
     store::{Claim, Entry, EventStore, GroupMember, Publish, Published, Queue, Store},
-    stream::{Consumer, ConsumerSettings, Producer},
+    stream::{Consumer, ConsumerSettings, Outgoing, Producer},
 };
 
 use crate::fixture::millis;
@@ -254,13 +254,17 @@ async fn publish_event(store: &Arc<dyn Store>, raw: &[u8]) -> Published {
         content,
     };
     let producer = Producer::new(Arc::clone(store) as Arc<dyn EventStore>);
-    producer.publish(&event, &identity, digest, raw).await.expect("the store answers")
+    producer
+        .publish(&Outgoing::event(&event, &identity, digest, raw.to_vec().into()))
+        .await
+        .expect("the store answers")
 }
 
 async fn a_quarantined_body_is_no_event(store: Arc<dyn Store>) {
     let producer = Producer::new(Arc::clone(&store) as Arc<dyn EventStore>);
-    let raw = b"{}";
-    assert_eq!(producer.quarantine("test", "missing_type", 1, raw).await.unwrap(), Published::New);
+    let raw = b"{}".as_slice();
+    let quarantined = Outgoing::quarantined("test", "missing_type", 1, raw.into());
+    assert_eq!(producer.publish(&quarantined).await.unwrap(), Published::New);
     // Understood by a later release, the same body is an event of its own.
     assert_eq!(publish_event(&store, raw).await, Published::New);
 }

@@ -97,6 +97,9 @@ pub(super) struct RawIngest {
     pub(super) metrics_bind: String,
     pub(super) body_limit_bytes: u64,
     pub(super) spool_dir: Option<String>,
+    pub(super) spool_max_bytes: u64,
+    pub(super) spool_max_age_seconds: u64,
+    pub(super) max_stream_depth: u64,
 }
 
 #[derive(Deserialize)]
@@ -116,6 +119,7 @@ pub(super) struct RawEndpoint {
     pub(super) name: Option<String>,
     pub(super) tenant: String,
     pub(super) dialect: Option<String>,
+    pub(super) rate_per_second: Option<u64>,
     pub(super) auth: Option<RawAuth>,
     #[serde(default)]
     pub(super) secrets: Vec<RawSecret>,

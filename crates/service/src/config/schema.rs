@@ -124,8 +124,10 @@ pub(super) const SECTIONS: &[Section] = &[
             Key::new("bind", Text).or(r#""0.0.0.0:3000""#),
             Key::new("metrics_bind", Text).or(r#""127.0.0.1:9464""#).also(METRICS),
             Key::new("body_limit_bytes", Number).or("65536"),
-            // Known, so that asking for it is answered with a reason.
             Key::new("spool_dir", Text).also(&["TEXTPROOF_SPOOL_DIR"]),
+            Key::new("spool_max_bytes", Number).or("1073741824"),
+            Key::new("spool_max_age_seconds", Number).or("518400"),
+            Key::new("max_stream_depth", Number).or("1000000"),
         ],
     },
     Section {
@@ -157,6 +159,7 @@ pub(super) const ENDPOINT: &[Key] = &[
     Key::new("name", Text),
     Key::new("tenant", Text).or(r#""default""#),
     Key::new("dialect", Text),
+    Key::new("rate_per_second", Number),
     Key::new(
         "auth",
         Table(&[

@@ -1,12 +1,20 @@
 //! `[ingest]`, `[worker]` and `[stream]`: the two servers and what runs between them.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use textproof::secret::FingerprintKey;
 use textproof::webhook::Endpoint;
 
+use super::raw::RawEndpoint;
+use super::schema::endpoint_path;
 use super::secrets::is_id;
 use super::{Config, ConfigError};
+
+/// A day less than an event's identity is remembered: an older event could be stored a second time.
+const MAX_AGE: u64 = 6 * 86_400;
 
 /// What webhook-ingest needs beside Redis.
 #[derive(Debug)]
@@ -19,8 +27,27 @@ pub struct IngestSettings {
     pub body_limit: usize,
     /// Names differ.
     pub endpoints: Vec<Endpoint>,
+    /// Genuine webhooks a second, of the endpoints that have a limit, by name.
+    pub rates: Vec<(String, NonZeroU32)>,
+    /// Events on the stream beyond which nothing more is put there; 0 is no limit.
+    pub max_stream_depth: u64,
+    /// Where events wait while Redis cannot take them.
+    pub spool: Option<SpoolSettings>,
     /// What an operator should change, a line each.
     pub warnings: Vec<String>,
+}
+
+/// What the spool needs.
+#[derive(Debug)]
+pub struct SpoolSettings {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Bytes of events that it holds at most.
+    pub max_bytes: u64,
+    /// Age of its oldest event beyond which it takes no more.
+    pub max_age: Duration,
+    /// Names the erasure marks of phones; without it, they are not looked at.
+    pub fingerprint_key: Option<FingerprintKey>,
 }
 
 /// What the worker needs beside Redis.
@@ -48,21 +75,65 @@ impl Config {
     pub fn require_ingest(&self) -> Result<IngestSettings, ConfigError> {
         let ingest = &self.raw.ingest;
         self.one_shard()?;
-        if ingest.spool_dir.is_some() {
-            let problem =
-                "this version keeps no spool: leave it out, and senders get 503 while Redis is away";
-            return Err(self.unsupported("ingest", "spool_dir", problem));
-        }
         let body_limit =
             self.number("ingest", "body_limit_bytes", ingest.body_limit_bytes, 1..=16 * 1024 * 1024)?;
-        let endpoints = self.endpoints()?;
+        let (endpoints, spool) = (self.endpoints()?, self.spool()?);
         Ok(IngestSettings {
             bind: self.address("ingest", "bind", &ingest.bind)?,
             metrics_bind: self.address("ingest", "metrics_bind", &ingest.metrics_bind)?,
             body_limit: body_limit as usize,
-            warnings: warnings(&endpoints),
+            max_stream_depth: ingest.max_stream_depth,
+            rates: self.rates()?,
+            warnings: warnings(&endpoints, spool.as_ref()),
+            spool,
             endpoints,
         })
+    }
+
+    /// Where a running webhook-ingest shows its metrics.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a value that cannot be used.
+    pub fn ingest_metrics_bind(&self) -> Result<SocketAddr, ConfigError> {
+        self.address("ingest", "metrics_bind", &self.raw.ingest.metrics_bind)
+    }
+
+    /// The settings of the spool, if there is one.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a value that cannot be used.
+    pub fn spool(&self) -> Result<Option<SpoolSettings>, ConfigError> {
+        let ingest = &self.raw.ingest;
+        // Set and empty, as in the example of all variables, is not set.
+        let Some(folder) = ingest.spool_dir.as_deref().filter(|folder| !folder.is_empty()) else {
+            return Ok(None);
+        };
+        let number = |key, value, bounds| self.number("ingest", key, value, bounds);
+        let otp = &self.raw.otp;
+        let has_key = otp.fingerprint_key.is_some() || otp.fingerprint_key_file.is_some();
+        Ok(Some(SpoolSettings {
+            folder: folder.into(),
+            max_bytes: number("spool_max_bytes", ingest.spool_max_bytes, 1 << 20..=1 << 40)?,
+            max_age: Duration::from_secs(number(
+                "spool_max_age_seconds",
+                ingest.spool_max_age_seconds,
+                60..=MAX_AGE,
+            )?),
+            fingerprint_key: has_key.then(|| self.fingerprint_key()).transpose()?,
+        }))
+    }
+
+    fn rates(&self) -> Result<Vec<(String, NonZeroU32)>, ConfigError> {
+        let limited = |raw: &RawEndpoint| Some((raw.name.clone()?, raw.rate_per_second?));
+        let rate = |(name, rate): (String, u64)| match u32::try_from(rate).ok().and_then(NonZeroU32::new) {
+            Some(rate) => Ok((name, rate)),
+            None => {
+                let key = endpoint_path(&name, "rate_per_second");
+                let place = self.place(&key);
+                Err(ConfigError::invalid(key, place, "must be between 1 and 4294967295"))
+            }
+        };
+        self.raw.endpoint.iter().filter_map(limited).map(rate).collect()
     }
 
     /// The settings of the worker.
@@ -104,7 +175,18 @@ impl Config {
     }
 }
 
-fn warnings(endpoints: &[Endpoint]) -> Vec<String> {
+fn warnings(endpoints: &[Endpoint], spool: Option<&SpoolSettings>) -> Vec<String> {
+    let mut warnings = endpoint_warnings(endpoints);
+    if spool.is_some_and(|spool| spool.fingerprint_key.is_none()) {
+        warnings.push(
+            "otp.fingerprint_key is not set: texts of people who are erased while they are in the spool are stored"
+                .to_owned(),
+        );
+    }
+    warnings
+}
+
+fn endpoint_warnings(endpoints: &[Endpoint]) -> Vec<String> {
     if endpoints.is_empty() {
         return vec!["no [[endpoint]] is configured: every webhook is answered with 404".to_owned()];
     }

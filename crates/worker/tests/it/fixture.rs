@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use textproof::{
     event::{Content, ContentDigest, Event, EventId, Identity, Reply},
     store::{EventStore, MemoryStore, Queue},
-    stream::Producer,
+    stream::{Outgoing, Producer},
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +39,8 @@ pub(crate) async fn publish(store: &MemoryStore, text: &str) {
         content,
     };
     let producer = Producer::new(Arc::new(store.clone()));
-    producer.publish(&event, &identity, digest, text.as_bytes()).await.expect("the store answers");
+    let outgoing = Outgoing::event(&event, &identity, digest, text.to_owned().into());
+    producer.publish(&outgoing).await.expect("the store answers");
 }
 
 pub(crate) async fn depth(store: &MemoryStore) -> u64 {

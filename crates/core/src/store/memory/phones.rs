@@ -104,4 +104,9 @@ impl PhoneStore for MemoryStore {
         state.erasures.put(phone.clone(), now, now, ms(ERASURE_KEPT));
         Ok(Erased { keys })
     }
+
+    async fn erased_at_ms(&self, phone: &Fingerprint) -> Result<Option<u64>, StoreError> {
+        let (state, now) = self.step();
+        Ok(state.erasures.get(phone, now).copied())
+    }
 }

@@ -109,6 +109,14 @@ impl PhoneStore for RedisStore {
         }
         Err(StoreError::Contended { action })
     }
+
+    async fn erased_at_ms(&self, phone: &Fingerprint) -> Result<Option<u64>, StoreError> {
+        redis::cmd("GET")
+            .arg(self.keys.erasure(phone))
+            .query_async(&mut self.connections.shared())
+            .await
+            .map_err(|source| StoreError::Unavailable { action: "read an erasure mark", source })
+    }
 }
 
 type Bytes = Option<Vec<u8>>;

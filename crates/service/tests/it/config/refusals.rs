@@ -24,7 +24,7 @@ fn unknown_names_are_refused_with_the_known_ones() {
         ),
         (
             "[[endpoint]]\nnmae = 'a'",
-            "unknown key `nmae` in [[endpoint]] (FILE): known keys are name, tenant, dialect, auth, secrets",
+            "unknown key `nmae` in [[endpoint]] (FILE): known keys are name, tenant, dialect, rate_per_second, auth, secrets",
         ),
         (
             "[[endpoint]]\nauth = { schema = 'a' }",
@@ -154,13 +154,27 @@ fn what_this_version_does_not_do_is_said() {
             "redis.url (VAR): redis+sentinel:// is not supported by this version",
         ),
         ("TEXTPROOF_STREAM_SHARDS", "2", "stream.shards (VAR): this version has one shard: only 1"),
-        (
-            "TEXTPROOF_SPOOL_DIR",
-            "/var/spool",
-            "ingest.spool_dir (VAR): this version keeps no spool: leave it out, and senders get 503 while Redis is away",
-        ),
     ] {
         assert_eq!(problem_with("", &[(variable, value)]), expected.replace("VAR", variable));
+    }
+}
+
+#[test]
+fn a_spool_has_limits_within_which_an_identity_is_remembered() {
+    let spool = ("TEXTPROOF_SPOOL_DIR", "/var/spool");
+    for (variable, value, expected) in [
+        (
+            "TEXTPROOF_INGEST_SPOOL_MAX_AGE_SECONDS",
+            "604800",
+            "ingest.spool_max_age_seconds (VAR): must be between 60 and 518400",
+        ),
+        (
+            "TEXTPROOF_INGEST_SPOOL_MAX_BYTES",
+            "5",
+            "ingest.spool_max_bytes (VAR): must be between 1048576 and 1099511627776",
+        ),
+    ] {
+        assert_eq!(problem_with("", &[spool, (variable, value)]), expected.replace("VAR", variable));
     }
 }
 

@@ -1,0 +1,147 @@
+//! Where verified webhooks go: to the store, or to the spool while the store cannot take them.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use textproof::{
+    store::{EventStore, Published, StoreError},
+    stream::{Outgoing, Producer},
+};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    depth::StreamDepth,
+    spool::{Spool, SpoolError},
+};
+
+/// How long the store may take when there is no spool.
+const STORE_ALONE_WITHIN: Duration = Duration::from_millis(1500);
+/// How long it may take when there is one.
+const STORE_WITHIN: Duration = Duration::from_millis(300);
+/// How long the spool may take: with the store's time and a turn's, an answer comes within 2 s.
+const SPOOL_WITHIN: Duration = Duration::from_millis(1000);
+/// After the store has failed, events go straight to the spool for this long; then one tries again.
+const STRAIGHT_TO_SPOOL: Duration = Duration::from_millis(500);
+
+/// The store, and the spool if there is one.
+#[derive(Debug)]
+pub struct Storage {
+    producer: Producer,
+    spool: Option<Spool>,
+    depth: Arc<StreamDepth>,
+    /// Until when the store is not asked.
+    away_until: Mutex<Option<Instant>>,
+}
+
+/// Where an event is now. In each case it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    Published(Published),
+    Spooled,
+}
+
+impl Stored {
+    /// A stable word for metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Published(Published::New) => "new",
+            Self::Published(Published::Duplicate) => "duplicate",
+            Self::Published(Published::Conflict) => "conflict",
+            Self::Published(Published::Healed) => "healed",
+            Self::Spooled => "spooled",
+        }
+    }
+}
+
+/// Why an event is not kept: the sender must keep it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotStored {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the store did not answer in time")]
+    StoreDeadline,
+    #[error("the event stream is full")]
+    StreamFull,
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    #[error("the spool did not answer in time")]
+    SpoolDeadline,
+}
+
+impl NotStored {
+    /// A stable word for metrics.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "store",
+            Self::StoreDeadline => "store_deadline",
+            Self::StreamFull => "stream_full",
+            Self::Spool(error) => error.as_str(),
+            Self::SpoolDeadline => "spool_deadline",
+        }
+    }
+}
+
+impl Storage {
+    /// Stores in `store` alone.
+    #[must_use]
+    pub fn new(store: Arc<dyn EventStore>) -> Self {
+        Self {
+            producer: Producer::new(store),
+            spool: None,
+            depth: StreamDepth::new(0),
+            away_until: Mutex::new(None),
+        }
+    }
+
+    /// Keeps in `spool` what the store cannot take. Somebody must drain it: [`Drainer`](crate::spool::Drainer).
+    #[must_use]
+    pub fn with_spool(self, spool: Spool) -> Self {
+        Self { spool: Some(spool), ..self }
+    }
+
+    /// Puts nothing on a full stream.
+    #[must_use]
+    pub fn with_depth(self, depth: Arc<StreamDepth>) -> Self {
+        Self { depth, ..self }
+    }
+
+    /// Stores an event, here or there, within 1.5 s.
+    pub(crate) async fn store(&self, outgoing: &Outgoing) -> Result<Stored, NotStored> {
+        let Some(spool) = &self.spool else {
+            return self.publish(outgoing, STORE_ALONE_WITHIN).await;
+        };
+        if !self.is_away() {
+            match self.publish(outgoing, STORE_WITHIN).await {
+                Ok(stored) => return Ok(stored),
+                Err(error) => {
+                    // It may be there all the same: the drain then finds a duplicate.
+                    tracing::warn!(%error, event = %outgoing.id(), "the store cannot take an event: into the spool");
+                    self.is_away_from_now_on();
+                }
+            }
+        }
+        let spooled = timeout(SPOOL_WITHIN, spool.append(outgoing)).await;
+        spooled.map_err(|_| NotStored::SpoolDeadline)??;
+        Ok(Stored::Spooled)
+    }
+
+    async fn publish(&self, outgoing: &Outgoing, within: Duration) -> Result<Stored, NotStored> {
+        if self.depth.is_full() {
+            return Err(NotStored::StreamFull);
+        }
+        let published = timeout(within, self.producer.publish(outgoing)).await;
+        Ok(Stored::Published(published.map_err(|_| NotStored::StoreDeadline)??))
+    }
+
+    fn is_away(&self) -> bool {
+        let away_until = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
+        away_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn is_away_from_now_on(&self) {
+        let mut away_until = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *away_until = Some(Instant::now() + STRAIGHT_TO_SPOOL);
+    }
+}
