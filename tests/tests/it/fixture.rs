@@ -83,7 +83,8 @@ impl World {
 
     /// The same, in a process whose files cannot grow beyond so many bytes, as on a full disk.
     pub(crate) fn limited_binary(&self, name: &str, bytes: u64) -> ProcessBuilder {
-        let limit = format!("--fsize={bytes}");
+        // Only the soft limit: whoever runs as somebody else can raise it again.
+        let limit = format!("--fsize={bytes}:");
         self.on_this(Process::new("prlimit").arg(limit).arg(binary(name)))
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use redis::cmd;
-use test_support::{Fsync, ProcessBuilder, TestRedis, eventually_true, free_port};
+use test_support::{Fsync, Process, ProcessBuilder, TestRedis, eventually_true, free_port};
 
 use super::senders::{Senders, Told};
 use crate::fixture::{EVENTS, PATH_SECRET, PATIENCE, World, delivered, http, post};
@@ -161,6 +161,18 @@ async fn on_a_full_disk_the_sender_keeps_the_event_and_nothing_acknowledged_is_l
         }
     }
     assert!(told.acknowledged.len() > 10, "{told:?}");
+    // Room again: it goes on without a restart.
+    let room = format!("--pid={}", ingest.pid());
+    let mut given = Process::new("prlimit").arg(room).arg("--fsize=unlimited:").spawn();
+    assert_eq!(given.wait(PATIENCE).await.code(), Some(0), "{given}");
+    eventually_true(PATIENCE, "an event is taken again", async || {
+        let message = format!("r{}", told.refused.len());
+        let (status, _) = post(&http, &spooling.url(), delivered(&message)).await;
+        let told_of_it = if status == 200 { &mut told.acknowledged } else { &mut told.refused };
+        told_of_it.insert(message);
+        status == 200
+    })
+    .await;
     drop(ingest);
     spooling.world.redis.restart().await;
     let _ingest = spooling.ingest().listen().await;
