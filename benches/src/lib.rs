@@ -6,6 +6,7 @@ mod events;
 mod median;
 mod reserving;
 mod stores;
+mod webhooks;
 
 pub use codes::{BENCH, InstantGateway, RIGHT, WRONG, failure_limits, login, otp, otp_with, phone, send};
 pub use concurrently::concurrently;
@@ -13,3 +14,4 @@ pub use events::{BODY, Numbered};
 pub use median::median;
 pub use reserving::Reserver;
 pub use stores::{empty_store, redis_store};
+pub use webhooks::{Receiver, Sender, Signed};

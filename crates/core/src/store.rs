@@ -67,7 +67,7 @@ impl<T> Store for T where
 }
 
 /// The store did not answer, or not with what it should. Never a verdict.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// Redis refused, failed or could not be reached.

@@ -1,115 +1,119 @@
-//! `Producer::publish` of a 250-byte webhook: look up, append and mark, every event under a new name.
+//! `webhook-ingest` over HTTP, as it is shipped: verify, name, look up, append, mark, answer. Beside it a handler
+//! that does nothing on the same kind of server, and receivers that decode and log and store nothing.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
 use anyhow::{Context as _, ensure};
-use benches::{BODY, Numbered, redis_store};
-use redis::aio::MultiplexedConnection;
+use benches::{Receiver, Sender, Signed};
 use test_support::TestRedis;
-use textproof::{store::Published, stream::Producer};
 
 use crate::{
     args::Args,
     callers::{Caller, drive},
+    pinned,
     report::Report,
     run::order,
-    yardstick::{RANDOM, ScriptCall, Yardstick},
 };
 
-const TARGET: f64 = 0.85;
+const TARGET: f64 = 0.55;
+const TARGET_GO: f64 = 1.1;
+const TARGET_GO_PINNED: f64 = 1.2;
+const TARGET_EXPRESS: f64 = 10.0;
 const STREAM: &str = "tp1:{e0}:s";
-/// The widest key space that `redis-benchmark` has: so few of its ids come up twice that it does not show.
-const IDS: u32 = i32::MAX as u32;
 
 /// Runs the legs.
 pub(crate) async fn run(server: &TestRedis, args: &Args) -> anyhow::Result<Report> {
-    let producer = Producer::new(redis_store(server));
+    let mut replicas = Vec::new();
+    for _ in 0..args.replicas {
+        replicas.push(server.replica().await);
+    }
+    if args.pinned {
+        for redis in replicas.iter().chain([server]) {
+            pinned::pin(redis.pid(), pinned::CLIENTS)?;
+        }
+    }
+    let sides = Sides::start(server, args).await?;
+    let names: Vec<_> = sides.0.iter().map(|side| side.name).collect();
+    let mut report = Report::new("ingest", TARGET, args, &names);
+    for (at, name) in names.iter().enumerate().skip(2) {
+        match *name {
+            GO => report.compare("ingest/Go", 1, at, if args.pinned { TARGET_GO_PINNED } else { TARGET_GO }),
+            EXPRESS => report.compare("ingest/Express", 1, at, TARGET_EXPRESS),
+            _ => report.compare("ingest/other build", 1, at, 1.0),
+        }
+    }
+    let signed = Arc::new(Signed::new(args.requests));
     let mut connection = server.connection().await;
-    let envelope = envelope(&producer, &mut connection).await?;
-    let yardstick = yardstick(server, args, &envelope).await?;
-    let sides = ["redis-benchmark -P 16", "Producer::publish"];
-    let mut report = Report::new("ingest", TARGET, args, &sides);
-    let numbers = Arc::new(AtomicU64::new(0));
-    for side in order(sides.len(), args.rounds) {
-        // Every leg fills an empty store, so that none pays for what another one left.
+    for at in order(names.len(), args.rounds) {
+        let side = &sides.0[at];
         let () = redis::cmd("FLUSHALL").query_async(&mut connection).await.context("FLUSHALL")?;
-        let leg = if side == 0 {
-            let leg = yardstick.run().await?;
-            assert_nearly_all_were_new(&mut connection, yardstick.requests()).await?;
-            leg
-        } else {
-            let publisher = || Publisher {
-                producer: producer.clone(),
-                event: Numbered::new(),
-                numbers: Arc::clone(&numbers),
-            };
-            drive((0..args.tasks).map(|_| publisher()).collect(), args.leg()).await?
-        };
-        report.add(side, leg);
+        let sent = Arc::new(AtomicUsize::new(0));
+        let mut callers = Vec::new();
+        for _ in 0..args.tasks {
+            let sender = Sender::connect(side.receiver.address()).await?;
+            let (signed, sent) = (Arc::clone(&signed), Arc::clone(&sent));
+            callers.push(Post { sender, signed, sent });
+        }
+        let leg = drive(callers, args.leg()).await?;
+        if side.stores {
+            let sent = sent.load(Ordering::Relaxed);
+            let stored: usize = redis::cmd("XLEN").arg(STREAM).query_async(&mut connection).await?;
+            ensure!(sent <= args.requests as usize, "a leg needs more requests: --requests {}", sent * 2);
+            ensure!(stored == sent, "{sent} webhooks were acknowledged and {stored} are on the stream");
+        }
+        report.add(at, leg);
+    }
+    for side in &sides.0 {
+        eprintln!("{}: {} MB resident", side.name, side.receiver.resident_kb()? / 1024);
     }
     Ok(report)
 }
 
-/// Names and values of a stream's entry.
-type Fields = Vec<(String, Vec<u8>)>;
+const GO: &str = "Go net/http";
+const EXPRESS: &str = "Express";
 
-/// What the library writes beside the body: published once and read back.
-async fn envelope(producer: &Producer, connection: &mut MultiplexedConnection) -> anyhow::Result<Vec<u8>> {
-    Numbered::new().publish(producer, 0).await?;
-    let mut last = redis::cmd("XREVRANGE");
-    last.arg(STREAM).arg("+").arg("-").arg("COUNT").arg(1);
-    let entries: Vec<(String, Fields)> = last.query_async(connection).await?;
-    let fields = entries.into_iter().flat_map(|(_, fields)| fields);
-    fields
-        .into_iter()
-        .find_map(|(name, value)| (name == "e").then_some(value))
-        .context("the stream's entry has no envelope")
+struct Side {
+    name: &'static str,
+    receiver: Receiver,
+    stores: bool,
 }
 
-/// The publish script with the library's own arguments. Mark and id have different random numbers, which is
-/// the same to the script.
-async fn yardstick(server: &TestRedis, args: &Args, envelope: &[u8]) -> anyhow::Result<Yardstick> {
-    let id = format!("evt_00000000000000000000{RANDOM}");
-    let mark = format!("tp1:{{e0}}:i:{id}");
-    let seven_days_ms = b"604800000";
-    let call = ScriptCall {
-        keys: &[STREAM, &mark, &mark],
-        arguments: &[
-            id.as_bytes(),
-            id.as_bytes(),
-            b"contents",
-            envelope,
-            BODY.as_bytes(),
-            seven_days_ms,
-            b"0",
-        ],
-        random_below: IDS,
-    };
-    Yardstick::of_script(server, "publish", call, args.tasks, args.leg()).await
+struct Sides(Vec<Side>);
+
+impl Sides {
+    async fn start(server: &TestRedis, args: &Args) -> anyhow::Result<Self> {
+        let cpu = args.pinned.then_some(pinned::RECEIVERS);
+        let ingest = async |binary| Receiver::ingest(binary, &server.url(), args.replicas, cpu).await;
+        let side = |name, receiver, stores| Side { name, receiver, stores };
+        let mut sides = vec![
+            side("bare handler", Receiver::bare(cpu).await?, false),
+            side("webhook-ingest", ingest(None).await?, true),
+        ];
+        if let Some(beside) = &args.beside {
+            sides.push(side("other build", ingest(Some(beside.as_path())).await?, true));
+        }
+        if let Some(go) = Receiver::go(cpu).await? {
+            sides.push(side(GO, go, false));
+        }
+        if let Some(express) = Receiver::express(cpu).await? {
+            sides.push(side(EXPRESS, express, false));
+        }
+        Ok(Self(sides))
+    }
 }
 
-async fn assert_nearly_all_were_new(
-    connection: &mut MultiplexedConnection,
-    events: u64,
-) -> anyhow::Result<()> {
-    let stored: u64 = redis::cmd("XLEN").arg(STREAM).query_async(connection).await?;
-    // `redis-benchmark` rounds up to whole pipelines, and some of its random ids come up twice.
-    ensure!(stored.abs_diff(events) * 1000 <= events, "{stored} of {events} events were new");
-    Ok(())
+struct Post {
+    sender: Sender,
+    signed: Arc<Signed>,
+    sent: Arc<AtomicUsize>,
 }
 
-struct Publisher {
-    producer: Producer,
-    event: Numbered,
-    numbers: Arc<AtomicU64>,
-}
-
-impl Caller for Publisher {
+impl Caller for Post {
     async fn call(&mut self) -> anyhow::Result<bool> {
-        let n = self.numbers.fetch_add(1, Ordering::Relaxed);
-        Ok(self.event.publish(&self.producer, n).await? == Published::New)
+        let n = self.sent.fetch_add(1, Ordering::Relaxed);
+        Ok(self.sender.send(self.signed.nth(n)).await? == 200)
     }
 }

@@ -1,8 +1,11 @@
-//! Load generators, each beside its yardstick: `redis-benchmark` running the same script in the same run.
+//! Load generators, each beside its yardstick in the same run: `redis-benchmark` running the same script, or a
+//! bare handler on the same kind of server.
 
 mod args;
 mod callers;
 mod ingest;
+mod pinned;
+mod publish;
 mod records;
 mod report;
 mod reserve;
@@ -18,6 +21,10 @@ use crate::args::{Args, Measured};
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if args.pinned {
+        // Before any thread is started, so that all of them are there.
+        pinned::pin(std::process::id(), pinned::CLIENTS)?;
+    }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(usize::from(args.threads));
     let runtime = runtime.enable_all().build().context("starting the runtime")?;
@@ -34,11 +41,14 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: &Args) -> anyhow::Result<()> {
-    yardstick::assert_installed().await?;
+    if !matches!(args.measured, Measured::Ingest) {
+        yardstick::assert_installed().await?;
+    }
     let server = TestRedis::start().await;
     let report = match args.measured {
         Measured::Verify => verify::run(&server, args).await,
         Measured::Reserve => reserve::run(&server, args).await,
+        Measured::Publish => publish::run(&server, args).await,
         Measured::Ingest => ingest::run(&server, args).await,
     }?;
     if args.json {

@@ -15,7 +15,16 @@ pub(crate) struct Report {
     target: f64,
     args: Args,
     sides: Vec<(&'static str, Side)>,
+    also: Vec<Comparison>,
     load_at_start: Option<f64>,
+}
+
+/// One side held against another than the yardstick.
+struct Comparison {
+    name: &'static str,
+    side: usize,
+    against: usize,
+    target: f64,
 }
 
 impl Report {
@@ -26,8 +35,14 @@ impl Report {
             target,
             args: args.clone(),
             sides: sides.iter().map(|side| (*side, Side::default())).collect(),
+            also: Vec::new(),
             load_at_start: load_average(),
         }
+    }
+
+    /// Holds a side against another one, too.
+    pub(crate) fn compare(&mut self, name: &'static str, side: usize, against: usize, target: f64) {
+        self.also.push(Comparison { name, side, against, target });
     }
 
     /// Adds a leg to a side.
@@ -52,6 +67,9 @@ impl Report {
             "leg_seconds": self.args.leg().as_secs(),
             "ratio": self.ratio(&self.sides[1].1),
             "target": self.target,
+            "also": self.also.iter().map(|also| {
+                json!({"name": also.name, "ratio": self.between(also), "target": also.target})
+            }).collect::<Vec<_>>(),
             "load_average_at_start": self.load_at_start,
             "sides": sides,
         }))
@@ -59,6 +77,10 @@ impl Report {
 
     fn ratio(&self, side: &Side) -> f64 {
         side.median().per_second / self.sides[0].1.median().per_second
+    }
+
+    fn between(&self, comparison: &Comparison) -> f64 {
+        self.ratio(&self.sides[comparison.side].1) / self.ratio(&self.sides[comparison.against].1)
     }
 }
 
@@ -79,7 +101,11 @@ impl fmt::Display for Report {
             writeln!(f, "load average of the machine before the run: {load:.2}")?;
         }
         let ratio = self.ratio(&self.sides[1].1);
-        writeln!(f, "ratio {} {ratio:.2} (target {:.2})", self.name, self.target)
+        writeln!(f, "ratio {} {ratio:.2} (target {:.2})", self.name, self.target)?;
+        for also in &self.also {
+            writeln!(f, "ratio {} {:.2} (target {:.2})", also.name, self.between(also), also.target)?;
+        }
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ mod deliveries;
 mod driver;
 mod durable;
 mod events;
+mod grouped;
 mod health;
 mod idempotency;
 mod keys;
@@ -36,7 +37,7 @@ pub use connection::{RedisSettings, RedisSetupError};
 pub use keys::{InvalidPrefix, KeyPrefix, LIFETIMES, Lifetime};
 pub use script::{ScriptInfo, scripts};
 
-use self::connection::Connections;
+use self::{connection::Connections, grouped::Grouped, script::PUBLISH};
 
 /// A store in Redis. Cloning shares the connections.
 #[derive(Clone)]
@@ -45,6 +46,8 @@ pub struct RedisStore {
     keys: KeyPrefix,
     /// How many replicas must have what was written; see `durable`.
     min_replicas: u32,
+    /// How events are published when replicas must have them.
+    grouped: Option<Grouped>,
 }
 
 impl RedisStore {
@@ -53,11 +56,11 @@ impl RedisStore {
     /// # Errors
     /// [`RedisSetupError`] when the URL cannot be used.
     pub fn new(settings: &RedisSettings) -> Result<Self, RedisSetupError> {
-        Ok(Self {
-            connections: Arc::new(Connections::new(settings)?),
-            keys: settings.key_prefix.clone(),
-            min_replicas: settings.min_replicas,
-        })
+        let connections = Arc::new(Connections::new(settings)?);
+        let min_replicas = settings.min_replicas;
+        let grouped = (min_replicas > 0)
+            .then(|| Grouped::start(Arc::clone(&connections), &PUBLISH, min_replicas));
+        Ok(Self { connections, keys: settings.key_prefix.clone(), min_replicas, grouped })
     }
 }
 

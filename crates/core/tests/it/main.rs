@@ -33,6 +33,7 @@ mod otp;
 mod play;
 mod receipts;
 mod replicas;
+mod replicated_events;
 mod schema;
 mod sessions;
 mod shared_token;

@@ -4,8 +4,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{RedisError, RedisResult};
+use redis::{Cmd, RedisError, RedisResult};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::Handle;
 
 use super::{
     cluster::Cluster,
@@ -29,10 +30,11 @@ pub struct RedisSettings {
     /// How long an answer may take; later, the outcome is unknown. On a cluster, also how long a call that
     /// was sent elsewhere or put off is sent again.
     pub response_timeout: Duration,
-    /// Replicas that must have a send, its settlement or a guess before its answer counts; with 0 the
+    /// Replicas that must have a send, its settlement, a guess or an event before its answer counts; with 0 the
     /// primary's word is enough. When too few of them confirm within a second, the call is
     /// [`StoreError::Unconfirmed`](crate::store::StoreError::Unconfirmed) although the primary has it: a guess
-    /// is then spent without a verdict. Costs a dedicated connection and a round trip to the replicas a call.
+    /// is then spent without a verdict. Costs a dedicated connection and a round trip to the replicas a call; events that
+    /// come at the same time share them.
     pub min_replicas: u32,
 }
 
@@ -76,7 +78,7 @@ pub enum RedisSetupError {
 pub(super) struct Connections {
     topology: Topology,
     /// Ends the thread on which the shared connections live when it is dropped.
-    _driver: DriverThread,
+    driver: DriverThread,
 }
 
 pub(super) enum Topology {
@@ -95,7 +97,7 @@ impl Connections {
             Target::Server(info) => Topology::Server(Arc::new(Node::new(*info, timeouts, driver.handle())?)),
             Target::Cluster(seeds) => Topology::Cluster(Cluster::new(&seeds, timeouts, driver.handle())?),
         };
-        Ok(Self { topology, _driver: driver })
+        Ok(Self { topology, driver })
     }
 
     /// The shared connection; on a cluster, each command goes to the owner of its key. Never send a blocking
@@ -105,6 +107,16 @@ impl Connections {
             Topology::Server(node) => SharedConnection::Server(node.shared()),
             Topology::Cluster(_) => SharedConnection::Cluster(&self.topology),
         }
+    }
+
+    /// The thread of the shared connections, for tasks of the store.
+    pub(super) fn driver(&self) -> &Handle {
+        self.driver.handle()
+    }
+
+    /// The way of this command.
+    pub(super) fn route_of(&self, command: &Cmd) -> Route<'_> {
+        Route::of(&self.topology, command)
     }
 
     /// The way to the server that owns `key`.

@@ -3,7 +3,7 @@
 //! `WAIT` counts the replicas that have everything up to the last command of its own connection. Asked on
 //! another connection it confirms nothing of what was just written, and says so with the full count; on the
 //! shared one it would hold up everybody. So script and `WAIT` go as one pipeline over a connection from the
-//! pool.
+//! pool. Events are many and share one `WAIT`: see `grouped`.
 //!
 //! A confirmed call survives the loss of the primary if a replica that has it is promoted. `WAIT` does not
 //! make Redis promote that one, nor undo what was not confirmed.
@@ -90,9 +90,21 @@ async fn pipelined(
     if asking {
         pipeline.cmd("ASKING");
     }
-    pipeline.add_command(script).cmd("WAIT").arg(wanted).arg(ms(CONFIRM_WITHIN));
+    pipeline.add_command(script).add_command(wait(wanted));
     let mut replies = connection.req_packed_commands(&pipeline, 0, pipeline.len()).await?;
     let (confirmed, reply) = (replies.pop(), replies.pop());
     let reply = reply.unwrap_or(Value::Nil).extract_error()?;
-    Ok((reply, from_redis_value(confirmed.unwrap_or(Value::Nil).extract_error()?)?))
+    Ok((reply, confirmed_by(confirmed)?))
+}
+
+/// Waits for everything that was written on its connection.
+pub(super) fn wait(wanted: u32) -> Cmd {
+    let mut wait = redis::cmd("WAIT");
+    wait.arg(wanted).arg(ms(CONFIRM_WITHIN));
+    wait
+}
+
+/// How many replicas have it, from the reply to [`wait`].
+pub(super) fn confirmed_by(reply: Option<Value>) -> RedisResult<u32> {
+    Ok(from_redis_value(reply.unwrap_or(Value::Nil).extract_error()?)?)
 }

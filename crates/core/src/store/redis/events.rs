@@ -36,7 +36,10 @@ impl EventStore for RedisStore {
             .bytes(event.raw)
             .number(ms(MARK_KEPT))
             .number(kept);
-        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        let reply = match &self.grouped {
+            None => call.run_repeatable(&mut self.connections.shared()).await?,
+            Some(grouped) => grouped.run(&call).await?,
+        };
         match number(&reply) {
             Some(1) => Ok(Published::New),
             Some(2) => Ok(Published::Duplicate),

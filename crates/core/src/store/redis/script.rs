@@ -18,6 +18,14 @@ impl LuaScript {
         Self { name, source, digest: Script::new(source).get_hash().to_owned() }
     }
 
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn source(&self) -> &'static str {
+        self.source
+    }
+
     /// Starts a call on these keys.
     pub(super) fn on<'a>(&'a self, keys: &'a [&'a str]) -> Call<'a> {
         Call { script: self, keys, arguments: Vec::with_capacity(256), ends: Vec::with_capacity(8) }
