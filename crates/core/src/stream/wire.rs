@@ -42,6 +42,8 @@ pub(super) enum WireError {
     Version(u32),
     #[error("the entry is not an event (line {line}, column {column})")]
     Malformed { line: usize, column: usize },
+    #[error("the entry is of a kind that this worker does not know")]
+    Kind,
     #[error("the entry has no event id")]
     NoId,
 }
@@ -75,7 +77,9 @@ pub(super) fn decode(entry: &Entry) -> Result<Event, WireError> {
     if v != VERSION {
         return Err(WireError::Version(v));
     }
-    let envelope: OwnedEnvelope = serde_json::from_str(&entry.envelope).map_err(malformed)?;
+    let envelope: OwnedEnvelope = serde_json::from_str(&entry.envelope).map_err(|error| {
+        if is_of_unknown_kind(&entry.envelope) { WireError::Kind } else { malformed(error) }
+    })?;
     debug_assert_eq!(envelope.v, VERSION);
     Ok(Event {
         id: EventId::try_from(entry.id.clone()).map_err(|_| WireError::NoId)?,
@@ -87,11 +91,26 @@ pub(super) fn decode(entry: &Entry) -> Result<Event, WireError> {
     })
 }
 
+/// Kinds of content are added without a new version: the entry stays pending until a worker takes it that
+/// knows the kind.
+fn is_of_unknown_kind(envelope: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Typed {
+        content: Named,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        kind: String,
+    }
+    let known = ["reply", "delivery-report", "other"];
+    serde_json::from_str::<Typed>(envelope).is_ok_and(|typed| !known.contains(&typed.content.kind.as_str()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        event::{DeliveryReport, DeliveryStatus, Identity},
+        event::{DeliveryReport, DeliveryStatus, Identity, Other},
         store::Claim,
     };
 
@@ -127,8 +146,31 @@ mod tests {
     }
 
     #[test]
+    fn something_other_reads_back_as_it_was_written() {
+        let payload = serde_json::json!({ "a": [1, { "b": null }], "kind": "x", "v": 2 });
+        let event = Event {
+            id: EventId::of(&Identity::of_body("websms", b"x")),
+            endpoint: "websms".into(),
+            tenant: "default".into(),
+            received_at_ms: 1,
+            conflict: true,
+            content: Content::Other(Other {
+                message_id: Some("7".into()),
+                sent_at_ms: Some(2),
+                payload: payload.as_object().cloned().unwrap_or_default(),
+            }),
+        };
+        assert_eq!(decode(&entry(encode(&event))), Ok(event));
+    }
+
+    #[test]
     fn what_cannot_be_read_says_so_without_its_content() {
         assert_eq!(decode(&entry(r#"{"v":9,"new":true}"#.into())), Err(WireError::Version(9)));
+        let newer =
+            r#"{"v":1,"endpoint":"a","tenant":"b","received_at_ms":1,"content":{"kind":"canary","x":1}}"#;
+        assert_eq!(decode(&entry(newer.into())), Err(WireError::Kind));
+        let broken = newer.replace("canary", "reply");
+        assert!(matches!(decode(&entry(broken)), Err(WireError::Malformed { .. })));
         let error = decode(&entry(r#"{"v":1,"endpoint":"canary""#.into())).unwrap_err();
         assert!(!error.to_string().contains("canary"), "{error}");
         assert!(decode(&entry(String::new())).is_err());
