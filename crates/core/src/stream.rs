@@ -4,11 +4,13 @@
 //! compile; one that is dropped comes back when its lease has ended.
 
 mod consumer;
+mod quarantine;
 mod wire;
 
 use std::{fmt, sync::Arc};
 
 pub use consumer::{Consumer, ConsumerSettings, Delivery};
+pub use quarantine::{Quarantine, Quarantined, Replayed};
 
 use crate::{
     event::{ContentDigest, Event, EventId, Identity},

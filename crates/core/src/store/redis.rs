@@ -22,6 +22,7 @@ mod limits;
 mod node;
 mod packed;
 mod phones;
+mod quarantine;
 mod reader;
 mod reply;
 mod route;

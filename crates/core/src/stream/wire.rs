@@ -66,19 +66,30 @@ pub(super) fn encode_quarantined(endpoint: &str, reason: &str, received_at_ms: u
         .expect("a quarantine note serialises")
 }
 
+/// The note that a quarantined body is kept with.
+#[derive(Deserialize)]
+pub(super) struct Note {
+    pub(super) endpoint: String,
+    pub(super) reason: String,
+    pub(super) received_at_ms: u64,
+}
+
+impl Note {
+    /// What stands for a note that another version wrote: the bytes are there all the same.
+    pub(super) fn unreadable() -> Self {
+        Self { endpoint: String::new(), reason: "unreadable_note".to_owned(), received_at_ms: 0 }
+    }
+}
+
+pub(super) fn decode_quarantined(envelope: &str) -> Result<Note, WireError> {
+    check_version(envelope)?;
+    serde_json::from_str(envelope).map_err(|error| malformed(&error))
+}
+
 pub(super) fn decode(entry: &Entry) -> Result<Event, WireError> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        v: u32,
-    }
-    let malformed =
-        |error: serde_json::Error| WireError::Malformed { line: error.line(), column: error.column() };
-    let Versioned { v } = serde_json::from_str(&entry.envelope).map_err(malformed)?;
-    if v != VERSION {
-        return Err(WireError::Version(v));
-    }
+    check_version(&entry.envelope)?;
     let envelope: OwnedEnvelope = serde_json::from_str(&entry.envelope).map_err(|error| {
-        if is_of_unknown_kind(&entry.envelope) { WireError::Kind } else { malformed(error) }
+        if is_of_unknown_kind(&entry.envelope) { WireError::Kind } else { malformed(&error) }
     })?;
     debug_assert_eq!(envelope.v, VERSION);
     Ok(Event {
@@ -89,6 +100,21 @@ pub(super) fn decode(entry: &Entry) -> Result<Event, WireError> {
         conflict: entry.conflict,
         content: envelope.content,
     })
+}
+
+fn check_version(envelope: &str) -> Result<(), WireError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u32,
+    }
+    match serde_json::from_str(envelope).map_err(|error| malformed(&error))? {
+        Versioned { v: VERSION } => Ok(()),
+        Versioned { v } => Err(WireError::Version(v)),
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> WireError {
+    WireError::Malformed { line: error.line(), column: error.column() }
 }
 
 /// Kinds of content are added without a new version: the entry stays pending until a worker takes it that
@@ -161,6 +187,16 @@ mod tests {
             }),
         };
         assert_eq!(decode(&entry(encode(&event))), Ok(event));
+    }
+
+    #[test]
+    fn a_note_of_the_quarantine_reads_back_as_it_was_written() {
+        let note = decode_quarantined(&encode_quarantined("websms", "too_deep", 7)).unwrap();
+        assert_eq!(
+            (note.endpoint.as_str(), note.reason.as_str(), note.received_at_ms),
+            ("websms", "too_deep", 7)
+        );
+        assert_eq!(decode_quarantined(r#"{"v":2}"#).err(), Some(WireError::Version(2)));
     }
 
     #[test]

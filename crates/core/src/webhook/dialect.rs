@@ -144,6 +144,14 @@ impl Verified<'_> {
     }
 }
 
+impl Endpoint {
+    /// Reads bytes that came from the quarantine: verified when they were received, and kept with the name of this
+    /// endpoint. Anything else must be [verified](Endpoint::verify) first.
+    pub(crate) fn understand_kept(&self, body: &[u8], received_at: Timestamp) -> Understood {
+        Verified::kept(self, body).understand(received_at)
+    }
+}
+
 /// What a dialect read: the content, and the parts of the identity that the content does not show.
 struct Reading {
     content: Content,
