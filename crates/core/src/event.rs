@@ -35,6 +35,8 @@ pub enum Content {
     Reply(Reply),
     /// What became of a text that was sent (a delivery report, DLR).
     DeliveryReport(DeliveryReport),
+    /// Neither: kept for handlers as it is.
+    Other(Other),
 }
 
 /// A text that a person sent to one of our numbers.
@@ -75,6 +77,17 @@ pub struct DeliveryReport {
     /// Fields of the payload that this version has no name for.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A payload that is neither a reply nor a report. Workers settle it; what it means is a handler's to say.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// The message id, where one is pointed at.
+    pub message_id: Option<String>,
+    /// The payload's own time in milliseconds since the Unix epoch.
+    pub sent_at_ms: Option<u64>,
+    /// The whole payload, its keys sorted.
+    pub payload: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Delivery status as a rank that only moves up, so that reports may come in any order and any number.
@@ -146,6 +159,9 @@ impl fmt::Debug for Content {
                 .field("message_id", &report.message_id)
                 .field("status", &report.status)
                 .finish_non_exhaustive(),
+            Self::Other(other) => {
+                f.debug_struct("Other").field("message_id", &other.message_id).finish_non_exhaustive()
+            }
         }
     }
 }
@@ -180,7 +196,10 @@ mod tests {
                 extra: serde_json::Map::new(),
             }),
         };
-        let shown = format!("{event:?}");
+        let payload = serde_json::json!({ "text": "canary" });
+        let payload = payload.as_object().cloned().unwrap_or_default();
+        let other = Content::Other(Other { message_id: None, sent_at_ms: None, payload });
+        let shown = format!("{event:?} {other:?}");
         assert!(!shown.contains("canary") && !shown.contains("64211234567"), "{shown}");
     }
 }

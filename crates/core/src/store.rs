@@ -14,6 +14,7 @@ mod idempotency;
 mod limits;
 mod memory;
 mod phones;
+mod quarantine;
 pub mod redis;
 mod send_times;
 mod tokens;
@@ -34,6 +35,7 @@ pub use idempotency::{ClaimKey, Claimed, IDEMPOTENCY_KEPT, IdempotencyStore};
 pub use limits::{Charge, Charged, Limit, LimitStore};
 pub use memory::MemoryStore;
 pub use phones::{CodeState, ERASURE_KEPT, Erased, FailureState, PhoneState, PhoneStore};
+pub use quarantine::{Kept, Order, QuarantineStore};
 pub use redis::{RedisSettings, RedisStore};
 pub use tokens::{Acquired, SealedToken, TokenKey, TokenProblem, TokenStore};
 
@@ -46,6 +48,7 @@ pub trait Store:
     + BreakerStore
     + TokenStore
     + EventStore
+    + QuarantineStore
     + DeliveryStore
     + ConsentStore
     + HealthStore
@@ -60,6 +63,7 @@ impl<T> Store for T where
         + BreakerStore
         + TokenStore
         + EventStore
+        + QuarantineStore
         + DeliveryStore
         + ConsentStore
         + HealthStore

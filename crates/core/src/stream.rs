@@ -5,12 +5,14 @@
 
 mod consumer;
 mod outgoing;
+mod quarantine;
 mod wire;
 
 use std::{fmt, sync::Arc};
 
 pub use consumer::{Consumer, ConsumerSettings, Delivery};
 pub use outgoing::{Outgoing, UnreadableOutgoing};
+pub use quarantine::{Quarantine, Quarantined, Replayed};
 
 use crate::store::{EventStore, Published, StoreError};
 

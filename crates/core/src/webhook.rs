@@ -41,7 +41,7 @@ mod path_secret;
 mod dialect;
 mod json;
 
-pub use dialect::{Dialect, NotUnderstood, Understood, UnknownDialect};
+pub use dialect::{Dialect, NotUnderstood, PointerError, PointerSettings, Understood, UnknownDialect};
 pub use endpoint::Endpoint;
 pub use hmac_body::{HmacBody, KeyEncoding};
 pub use json::JsonFault;

@@ -14,6 +14,7 @@ mod health;
 mod idempotency;
 mod limits;
 mod phones;
+mod quarantine;
 mod tokens;
 
 use std::{

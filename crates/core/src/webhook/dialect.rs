@@ -7,8 +7,10 @@ use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
+    endpoint::Endpoint,
     json::{self, JsonFault},
     verify::Verified,
 };
@@ -16,9 +18,13 @@ use crate::event::{Content, ContentDigest, Event, EventId, Identity};
 
 mod connexus;
 mod fields;
+mod generic;
 mod mobile_api_connect;
+mod pointers;
 
 use fields::Fields;
+pub(super) use pointers::Pointers;
+pub use pointers::{PointerError, PointerSettings};
 
 /// What the JSON of an endpoint means; independent of how it is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,6 +35,9 @@ pub enum Dialect {
     Connexus,
     /// MMobile API Connect: replies.
     MobileApiConnect,
+    /// Any JSON object, read where the endpoint's [pointers](PointerSettings) say; without pointers it is kept
+    /// for handlers as it is.
+    Generic,
 }
 
 impl Dialect {
@@ -38,21 +47,15 @@ impl Dialect {
         match self {
             Self::Connexus => "connexus",
             Self::MobileApiConnect => "mobile-api-connect",
+            Self::Generic => "generic",
         }
     }
 
-    /// The field that says what kind of payload it is.
-    fn type_field(self) -> &'static str {
+    fn read(self, endpoint: &Endpoint, payload: Map<String, Value>) -> Result<Reading, NotUnderstood> {
         match self {
-            Self::Connexus => "type",
-            Self::MobileApiConnect => "event",
-        }
-    }
-
-    fn read(self, type_name: &str, fields: Fields) -> Result<Reading, NotUnderstood> {
-        match self {
-            Self::Connexus => connexus::read(type_name, fields),
-            Self::MobileApiConnect => mobile_api_connect::read(type_name, fields),
+            Self::Connexus => connexus::read(Fields::new(payload)),
+            Self::MobileApiConnect => mobile_api_connect::read(Fields::new(payload)),
+            Self::Generic => generic::read(endpoint.pointers(), endpoint.name(), payload),
         }
     }
 }
@@ -61,7 +64,7 @@ impl FromStr for Dialect {
     type Err = UnknownDialect;
 
     fn from_str(name: &str) -> Result<Self, UnknownDialect> {
-        let all = [Self::Connexus, Self::MobileApiConnect];
+        let all = [Self::Connexus, Self::MobileApiConnect, Self::Generic];
         all.into_iter().find(|dialect| dialect.as_str() == name).ok_or(UnknownDialect)
     }
 }
@@ -74,7 +77,7 @@ impl fmt::Display for Dialect {
 
 /// The name is no dialect's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a dialect is connexus or mobile-api-connect")]
+#[error("a dialect is connexus, mobile-api-connect or generic")]
 pub struct UnknownDialect;
 
 /// What became of a verified body. `Debug` shows no text and no number.
@@ -136,10 +139,16 @@ impl Verified<'_> {
             Some(b'{') => {}
             Some(_) => return Err(NotUnderstood::Json(JsonFault::NotAnObject)),
         }
-        let mut fields = Fields::new(json::parse_object(self.body()).map_err(NotUnderstood::Json)?);
-        let dialect = self.endpoint().dialect();
-        let type_name = fields.type_name(dialect.type_field())?;
-        dialect.read(&type_name, fields)
+        let payload = json::parse_object(self.body()).map_err(NotUnderstood::Json)?;
+        self.endpoint().dialect().read(self.endpoint(), payload)
+    }
+}
+
+impl Endpoint {
+    /// Reads bytes that came from the quarantine: verified when they were received, and kept with the name of this
+    /// endpoint. Anything else must be [verified](Endpoint::verify) first.
+    pub(crate) fn understand_kept(&self, body: &[u8], received_at: Timestamp) -> Understood {
+        Verified::kept(self, body).understand(received_at)
     }
 }
 
@@ -155,6 +164,7 @@ impl Reading {
         let (kind, message_id) = match &self.content {
             Content::Reply(reply) => ("reply", reply.message_id.as_ref()),
             Content::DeliveryReport(report) => ("delivery", Some(&report.message_id)),
+            Content::Other(other) => ("other", other.message_id.as_ref()),
         };
         match message_id {
             Some(message_id) => Identity::Message {

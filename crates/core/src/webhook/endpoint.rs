@@ -5,7 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::{
-    Dialect,
+    Dialect, PointerError, PointerSettings,
+    dialect::Pointers,
     hmac_body::{HmacBody, HmacBodyKey},
     path_secret::PathSecret,
     settings::{
@@ -20,6 +21,7 @@ pub struct Endpoint {
     name: String,
     tenant: String,
     dialect: Dialect,
+    pointers: Pointers,
     scheme: Scheme,
     warnings: Vec<EndpointWarning>,
 }
@@ -49,7 +51,18 @@ impl Endpoint {
             }
             Authentication::PathSecret {} => Scheme::PathSecret(held(&secrets, PathSecret::new)?),
         };
-        Ok(Self { name, tenant, dialect, scheme, warnings })
+        Ok(Self { name, tenant, dialect, pointers: Pointers::default(), scheme, warnings })
+    }
+
+    /// The same endpoint, reading its generic payloads where these pointers say.
+    ///
+    /// # Errors
+    /// [`EndpointError::Pointers`] when they do not fit together, or the dialect has fields of its own.
+    pub fn with_pointers(self, settings: PointerSettings) -> Result<Self, EndpointError> {
+        if self.dialect != Dialect::Generic {
+            return Err(PointerError::NotGeneric.into());
+        }
+        Ok(Self { pointers: Pointers::new(settings)?, ..self })
     }
 
     /// The path segment after `/hooks/`.
@@ -96,6 +109,10 @@ impl Endpoint {
 
     pub(super) fn scheme(&self) -> &Scheme {
         &self.scheme
+    }
+
+    pub(super) fn pointers(&self) -> &Pointers {
+        &self.pointers
     }
 }
 

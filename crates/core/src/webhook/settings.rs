@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{Dialect, hmac_body::HmacBody};
+use super::{Dialect, PointerError, hmac_body::HmacBody};
 
 /// The longest endpoint name, in characters: it is part of a path and of metric labels.
 const MAX_NAME_CHARS: usize = 32;
@@ -107,6 +107,9 @@ pub enum EndpointError {
     /// A signature prefix that no header value could begin with.
     #[error("the signature prefix is at most 32 visible ASCII characters")]
     Prefix,
+    /// The pointers of a generic payload do not fit together.
+    #[error(transparent)]
+    Pointers(#[from] PointerError),
 }
 
 /// Something to tell the operator at start.

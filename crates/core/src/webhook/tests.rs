@@ -1,4 +1,5 @@
 //! The way of a webhook through the whole module: the published vectors, then our own promises.
+mod generic;
 mod promises;
 mod understanding;
 mod vectors;

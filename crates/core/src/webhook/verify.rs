@@ -42,6 +42,11 @@ impl<'a> Verified<'a> {
         self.body
     }
 
+    /// Bytes that this endpoint verified when they were received, and that have been kept since.
+    pub(super) fn kept(endpoint: &'a Endpoint, body: &'a [u8]) -> Self {
+        Self { endpoint, body, secret_id: "" }
+    }
+
     /// Id of the secret that matched: a metric by this label shows when a rotation is over.
     #[must_use]
     pub fn secret_id(&self) -> &'a str {

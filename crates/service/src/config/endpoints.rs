@@ -28,7 +28,12 @@ impl Config {
                 remedy: format!("set it in {}: NAME is posted to at /hooks/NAME", self.file),
             })?;
             let reader = Reader { config: self, name };
-            let endpoint = Endpoint::new(reader.settings(raw)?).map_err(|error| reader.refused(&error))?;
+            let mut endpoint =
+                Endpoint::new(reader.settings(raw)?).map_err(|error| reader.refused(&error))?;
+            if let Some(pointers) = &raw.pointers {
+                endpoint =
+                    endpoint.with_pointers(pointers.clone()).map_err(|error| reader.refused(&error))?;
+            }
             if endpoints.iter().any(|earlier| earlier.name() == name) {
                 return Err(reader.invalid("name", "two endpoints have it"));
             }
@@ -124,6 +129,7 @@ impl Reader<'_> {
             EndpointError::Name => "name",
             EndpointError::Tenant => "tenant",
             EndpointError::Prefix => "auth.prefix",
+            EndpointError::Pointers(_) => "pointers",
             // All others are about secrets.
             _ => "secrets",
         };

@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use textproof::webhook::PointerSettings;
 use toml::{Table, Value};
 
 use super::ConfigError;
@@ -120,6 +121,7 @@ pub(super) struct RawEndpoint {
     pub(super) tenant: String,
     pub(super) dialect: Option<String>,
     pub(super) rate_per_second: Option<u64>,
+    pub(super) pointers: Option<PointerSettings>,
     pub(super) auth: Option<RawAuth>,
     #[serde(default)]
     pub(super) secrets: Vec<RawSecret>,

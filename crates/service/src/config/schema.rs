@@ -160,6 +160,7 @@ pub(super) const ENDPOINT: &[Key] = &[
     Key::new("tenant", Text).or(r#""default""#),
     Key::new("dialect", Text),
     Key::new("rate_per_second", Number),
+    Key::new("pointers", Table(POINTERS)),
     Key::new(
         "auth",
         Table(&[
@@ -178,6 +179,34 @@ pub(super) const ENDPOINT: &[Key] = &[
             Key::new("not_after", Time),
         ]),
     ),
+];
+
+/// The keys of an endpoint's `pointers`: where the dialect `generic` finds what it reads.
+const POINTERS: &[Key] = &[
+    Key::new("type", Text),
+    Key::new("reply_types", Texts),
+    Key::new("report_types", Texts),
+    Key::new("other_types", Texts),
+    Key::new("message_id", Text),
+    Key::new("from", Text),
+    Key::new("to", Text),
+    Key::new("text", Text),
+    Key::new("reference", Text),
+    Key::new("timestamp", Text),
+    Key::new("status", Text),
+    Key::new("status_code", Text),
+    Key::new(
+        "statuses",
+        Table(&[
+            Key::new("accepted", Texts),
+            Key::new("expired", Texts),
+            Key::new("undelivered", Texts),
+            Key::new("rejected", Texts),
+            Key::new("blocked", Texts),
+            Key::new("delivered", Texts),
+        ]),
+    ),
+    Key::new("gateway", Text),
 ];
 
 /// The regular variable of a key: `TEXTPROOF_OTP_TTL_SECONDS`.

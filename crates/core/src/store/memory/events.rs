@@ -18,17 +18,17 @@ use crate::store::{
 #[derive(Default)]
 pub(super) struct Queues {
     next_position: u64,
-    streams: HashMap<Queue, BTreeMap<u64, Stored>>,
+    pub(super) streams: HashMap<Queue, BTreeMap<u64, Stored>>,
     /// By group: what has been handed out and not settled.
     groups: HashMap<String, Group>,
-    marks: Expiring<String, Mark>,
+    pub(super) marks: Expiring<String, Mark>,
 }
 
-struct Stored {
-    id: String,
+pub(super) struct Stored {
+    pub(super) id: String,
     conflict: bool,
-    envelope: String,
-    raw: Bytes,
+    pub(super) envelope: String,
+    pub(super) raw: Bytes,
     at: u64,
 }
 
@@ -45,10 +45,10 @@ struct Pending {
 }
 
 #[derive(Clone)]
-struct Mark {
-    done: bool,
+pub(super) struct Mark {
+    pub(super) done: bool,
     digest: [u8; 8],
-    position: u64,
+    pub(super) position: u64,
 }
 
 impl Queues {

@@ -161,6 +161,7 @@ scripts! {
     SETTLE_EVENT = "settle_event", ["settle_event.lua"];
     GIVE_BACK = "give_back", ["give_back.lua"];
     SWEEP = "sweep", ["sweep.lua"];
+    LET_GO = "let_go", ["let_go.lua"];
     RETIRE = "retire", ["retire.lua"];
     DELIVERY = "delivery", ["delivery.lua"];
     CONSENT = "consent", ["consent.lua"];

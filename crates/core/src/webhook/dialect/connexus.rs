@@ -6,9 +6,9 @@ use crate::event::{Content, DeliveryReport, DeliveryStatus, Reply};
 /// The gateway whose message ids the reports carry.
 const GATEWAY: &str = "connexus";
 
-/// Reads a payload of this type.
-pub(super) fn read(type_name: &str, fields: Fields) -> Result<Reading, NotUnderstood> {
-    match type_name.to_ascii_lowercase().as_str() {
+/// Reads a payload; its `type` says what it is.
+pub(super) fn read(mut fields: Fields) -> Result<Reading, NotUnderstood> {
+    match fields.type_name("type")?.to_ascii_lowercase().as_str() {
         "mo" | "sms" => reply(fields),
         "dlr" => delivery_report(fields),
         _ => Err(NotUnderstood::UnknownType),

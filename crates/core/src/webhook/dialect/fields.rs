@@ -117,13 +117,9 @@ impl Fields {
         Ok(PayloadTime { as_written: Some(written), ms })
     }
 
-    /// What is left, in one order at every level, so that a payload that was written again with its keys
-    /// in another order has the same content.
+    /// What is left.
     pub(super) fn into_extra(self) -> Map<String, Value> {
-        let mut rest = self.0;
-        rest.sort_keys();
-        rest.values_mut().for_each(Value::sort_all_objects);
-        rest
+        sorted(self.0)
     }
 
     /// A short string without control characters, or an integer. An empty one is absent.
@@ -146,6 +142,14 @@ impl Fields {
     fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
     }
+}
+
+/// In one order at every level, so that a payload that was written again with its keys in another order has
+/// the same content.
+pub(super) fn sorted(mut fields: Map<String, Value>) -> Map<String, Value> {
+    fields.sort_keys();
+    fields.values_mut().for_each(Value::sort_all_objects);
+    fields
 }
 
 /// A number as a decimal string; `1234567890.0` is `1234567890`.

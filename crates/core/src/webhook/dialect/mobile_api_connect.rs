@@ -3,12 +3,12 @@
 use super::{NotUnderstood, Reading, fields::Fields};
 use crate::event::{Content, Reply};
 
-/// Reads a payload of this event.
+/// Reads a payload; its `event` says what it is.
 ///
 /// The documented payload has no message id. One that is there is used (`messageId` before `id`, which
 /// could also name something else); without one the identity is the raw body's.
-pub(super) fn read(event: &str, mut fields: Fields) -> Result<Reading, NotUnderstood> {
-    if event != "message.received" {
+pub(super) fn read(mut fields: Fields) -> Result<Reading, NotUnderstood> {
+    if fields.type_name("event")? != "message.received" {
         return Err(NotUnderstood::UnknownType);
     }
     let message_id = match fields.message_id("messageId")? {

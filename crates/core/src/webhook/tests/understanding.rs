@@ -10,7 +10,7 @@ use crate::event::{Content, DeliveryReport, DeliveryStatus, Event, EventId, Iden
 
 const RECEIVED: i64 = 1_800_000_000;
 
-fn understand_at(endpoint: &Endpoint, body: &[u8], received: i64) -> Understood {
+pub(super) fn understand_at(endpoint: &Endpoint, body: &[u8], received: i64) -> Understood {
     let value = signature(SECRET, body);
     let headers = headers(&[value.as_bytes()]);
     let path_secret = (!endpoint.signs_body()).then_some(PATH_SECRET);
@@ -18,7 +18,7 @@ fn understand_at(endpoint: &Endpoint, body: &[u8], received: i64) -> Understood 
     endpoint.verify(&request, at(received)).unwrap().understand(at(received))
 }
 
-fn understand(endpoint: &Endpoint, body: &str) -> Understood {
+pub(super) fn understand(endpoint: &Endpoint, body: &str) -> Understood {
     understand_at(endpoint, body.as_bytes(), RECEIVED)
 }
 
@@ -252,7 +252,7 @@ fn everything_else_that_is_not_understood_is_quarantined_on_both() {
 proptest! {
     #[test]
     fn any_bytes_are_answered_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
-        for dialect in [Dialect::Connexus, Dialect::MobileApiConnect] {
+        for dialect in [Dialect::Connexus, Dialect::MobileApiConnect, Dialect::Generic] {
             understand_at(&signed(dialect), &body, RECEIVED);
             understand_at(&unsigned(dialect), &body, RECEIVED);
         }

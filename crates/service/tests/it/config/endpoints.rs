@@ -1,10 +1,13 @@
 use axum::http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
-use textproof::webhook::{Dialect, Endpoint, Refused, Request};
+use textproof::event::Content;
+use textproof::webhook::{Dialect, Endpoint, Refused, Request, Understood};
 
 use super::{load, problem_with};
 
 const PATH_SECRET: &str = "abcdefghijklmnopqrstuv";
+
+const IN_PATH: &str = "auth.scheme='path-secret'\nsecrets=[{id='a',value='abcdefghijklmnopqrstuv'}]";
 
 const BOTH: &str = r#"
 [[endpoint]]
@@ -107,8 +110,8 @@ fn endpoints_that_are_not_safe_or_not_known_are_refused() {
             "endpoint.e.tenant (FILE): an endpoint's tenant is 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'",
         ),
         (
-            "dialect='generic'",
-            "endpoint.e.dialect (FILE): this version does not know \"generic\": a dialect is connexus or mobile-api-connect",
+            "dialect='twilio'",
+            "endpoint.e.dialect (FILE): this version does not know \"twilio\": a dialect is connexus, mobile-api-connect or generic",
         ),
         ("dialect='connexus'", "endpoint.e.auth.scheme (FILE): is not set, and anyone could post here"),
         (
@@ -165,6 +168,51 @@ fn endpoints_that_are_not_safe_or_not_known_are_refused() {
         ),
     ] {
         assert_eq!(problem_with(&endpoint(rest), &[]), expected);
+    }
+}
+
+#[test]
+fn a_generic_endpoint_is_read_where_its_pointers_say() {
+    let pointers = "pointers = { type = '/t', reply_types = ['in'], from = '/from', to = '/to', text = '/text', \
+                    statuses = { delivered = ['ok'] } }";
+    let generic = |pointers: &str| endpoint(&format!("dialect='generic'\n{IN_PATH}\n{pointers}"));
+    let body = br#"{"t":"in","from":"6421234567","to":"552","text":"hello"}"#;
+    let read = |text: &str, variables: &[(&str, &str)]| {
+        let ingest = load(text, variables).unwrap().require_ingest().unwrap();
+        let request = Request { headers: &HeaderMap::new(), path_secret: Some(PATH_SECRET), body };
+        let now = Timestamp::UNIX_EPOCH;
+        let Understood::Event { event, .. } =
+            ingest.endpoints[0].verify(&request, now).unwrap().understand(now)
+        else {
+            panic!("an event")
+        };
+        event.content
+    };
+    assert!(matches!(read(&generic(pointers), &[]), Content::Reply(reply) if reply.text == "hello"));
+    assert!(matches!(read(&generic(""), &[]), Content::Other(_)));
+    let variable = [("TEXTPROOF_ENDPOINT_E_POINTERS", "{ message_id = '/from' }")];
+    assert!(
+        matches!(read(&generic(pointers), &variable), Content::Other(other) if other.message_id.is_some())
+    );
+
+    for (rest, expected) in [
+        (generic("pointers={id='/a'}"), "unknown key `id` in [[endpoint]] pointers"),
+        (
+            generic("pointers={message_id='a'}"),
+            "endpoint.e.pointers (FILE): `message_id` is no JSON pointer to a field (RFC 6901)",
+        ),
+        (
+            generic("pointers={type='/t'}"),
+            "endpoint.e.pointers (FILE): `type` and at least one of reply_types",
+        ),
+        (generic("pointers={statuses={unknown=['a']}}"), "unknown key `unknown`"),
+        (
+            endpoint(&format!("dialect='connexus'\n{IN_PATH}\npointers={{}}")),
+            "endpoint.e.pointers (FILE): only the generic dialect has pointers",
+        ),
+    ] {
+        let problem = problem_with(&rest, &[]);
+        assert!(problem.contains(expected), "{problem}");
     }
 }
 

@@ -24,7 +24,7 @@ fn unknown_names_are_refused_with_the_known_ones() {
         ),
         (
             "[[endpoint]]\nnmae = 'a'",
-            "unknown key `nmae` in [[endpoint]] (FILE): known keys are name, tenant, dialect, rate_per_second, auth, secrets",
+            "unknown key `nmae` in [[endpoint]] (FILE): known keys are name, tenant, dialect, rate_per_second, pointers, auth, secrets",
         ),
         (
             "[[endpoint]]\nauth = { schema = 'a' }",
@@ -51,7 +51,7 @@ fn variables_that_set_nothing_are_refused() {
         (
             "TEXTPROOF_ENDPOINT_MAC_TENANT",
             "TEXTPROOF_ENDPOINT_MAC_TENANT sets nothing: endpoints in the file are websms, their keys are tenant, \
-             dialect, auth, secrets",
+             dialect, pointers, auth, secrets",
         ),
     ] {
         assert_eq!(problem("[[endpoint]]\nname = 'websms'", &[(variable, "1")]), expected);
