@@ -8,7 +8,7 @@ use textproof_service::{
     args::CommonArgs,
     assemble, exit,
     health::{self, Check},
-    servers::Servers,
+    servers::{Front, Servers},
     shutdown::shutdown_signal,
     telemetry::{self, LogFormat},
 };
@@ -42,7 +42,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let hooks = router(Arc::new(ingest)).merge(health::public_routes(checks(Arc::clone(&store))));
     let internal = health::internal_routes(checks(store), metrics.clone());
 
-    let servers = Servers::bind(settings.bind, settings.metrics_bind).await?;
+    let front = Front { bind: settings.bind, tls: settings.tls, max_connections: settings.max_connections };
+    let servers = Servers::bind(front, settings.metrics_bind).await?;
     servers.serve(hooks, internal, metrics, shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -13,12 +13,15 @@ use jiff::Timestamp;
 use textproof::{
     store::{EventStore, Published, StoreError},
     stream::Producer,
-    webhook::{Endpoint, Refused, Request as Webhook, Understood, Verified},
+    webhook::{Endpoint, Understood, Verified},
 };
 use textproof_service::problem::Problem;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 
-use crate::{answer::Answer, body};
+use crate::{
+    answer::Answer,
+    door::{Door, ReadLimits},
+};
 
 /// Limits of the receiver. The defaults keep every answer under 2 s even when the store hangs.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +32,8 @@ pub struct IngestOptions {
     pub body_deadline: Duration,
     /// How long the store may take.
     pub store_deadline: Duration,
-    /// Webhooks at the same time; each holds at most one body in memory.
+    /// Webhooks at the same time; each holds at most one body in memory. One more takes the place of the one
+    /// whose body has been arriving for longest.
     pub concurrency: usize,
     /// How long a webhook waits for its turn.
     pub queue_deadline: Duration,
@@ -37,13 +41,16 @@ pub struct IngestOptions {
 
 impl Default for IngestOptions {
     fn default() -> Self {
-        Self {
-            body_limit: 64 * 1024,
-            body_deadline: Duration::from_secs(5),
-            store_deadline: Duration::from_millis(1500),
-            concurrency: 512,
-            queue_deadline: Duration::from_millis(300),
-        }
+        let ReadLimits { body_limit, body_deadline, concurrency, queue_deadline } = ReadLimits::default();
+        let store_deadline = Duration::from_millis(1500);
+        Self { body_limit, body_deadline, store_deadline, concurrency, queue_deadline }
+    }
+}
+
+impl IngestOptions {
+    fn reading(&self) -> ReadLimits {
+        let Self { body_limit, body_deadline, concurrency, queue_deadline, .. } = *self;
+        ReadLimits { body_limit, body_deadline, concurrency, queue_deadline }
     }
 }
 
@@ -52,7 +59,7 @@ pub struct Ingest {
     endpoints: HashMap<String, Endpoint>,
     producer: Producer,
     options: IngestOptions,
-    turns: Semaphore,
+    door: Door,
 }
 
 impl Ingest {
@@ -67,7 +74,7 @@ impl Ingest {
         Self {
             endpoints: endpoints.collect(),
             producer: Producer::new(store),
-            turns: Semaphore::new(options.concurrency),
+            door: Door::new(options.reading()),
             options,
         }
     }
@@ -76,32 +83,18 @@ impl Ingest {
         let Some(endpoint) = self.endpoints.get(name) else {
             return Answer::NotFound;
         };
-        if let Err(refused) = endpoint.admits(path_secret, Timestamp::now()) {
-            return refuse(name, refused);
-        }
-        let Ok(Ok(_turn)) = timeout(self.options.queue_deadline, self.turns.acquire()).await else {
-            return Answer::NotStored;
-        };
-        let (head, body) = request.into_parts();
-        let body = match body::read(body, self.options.body_limit, self.options.body_deadline).await {
-            Ok(body) => body,
+        let received = match self.door.read(endpoint, path_secret, request).await {
+            Ok(received) => received,
             Err(answer) => return answer,
         };
-        let now = Timestamp::now();
-        let webhook = Webhook { headers: &head.headers, path_secret, body: &body };
-        match endpoint.verify(&webhook, now) {
-            Ok(verified) => self.store(&verified, now).await,
-            Err(refused) => refuse(name, refused),
+        match received.verify(endpoint, path_secret) {
+            Ok(verified) => self.store(&verified, received.at).await,
+            Err(answer) => answer,
         }
     }
 
     async fn store(&self, verified: &Verified<'_>, now: Timestamp) -> Answer {
         let name = verified.endpoint().name();
-        metrics::counter!(
-            "textproof_ingest_verified_total",
-            "endpoint" => name.to_owned(), "secret" => verified.secret_id().to_owned()
-        )
-        .increment(1);
         let stored = timeout(self.options.store_deadline, async {
             match verified.understand(now) {
                 Understood::Event { event, identity, content_digest } => {
@@ -150,17 +143,6 @@ impl fmt::Debug for Ingest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ingest").field("endpoints", &self.endpoints.keys()).finish_non_exhaustive()
     }
-}
-
-/// The sender learns nothing; the operator learns why, and only the operator.
-fn refuse(endpoint: &str, refused: Refused) -> Answer {
-    tracing::warn!(endpoint, reason = refused.as_str(), "webhook refused");
-    metrics::counter!(
-        "textproof_ingest_refused_total",
-        "endpoint" => endpoint.to_owned(), "reason" => refused.as_str()
-    )
-    .increment(1);
-    refused.answer_class().into()
 }
 
 fn outcome(published: Published) -> &'static str {
