@@ -21,7 +21,7 @@ use textproof::{
 use textproof_service::http::{self, Limits};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use webhook_ingest::{Ingest, IngestOptions, Storage, router};
+use webhook_ingest::{Ingest, ReadLimits, Storage, router};
 use worker::{
     Worker, WorkerOptions,
     handlers::{KeepConsent, MergeDeliveryReports},
@@ -94,7 +94,7 @@ impl Local {
         let ingest = Ingest::new(
             endpoints,
             Storage::new(Arc::clone(&store) as Arc<dyn EventStore>),
-            IngestOptions::default(),
+            ReadLimits::default(),
         );
         let listener = http::bind(binds.ingest).await?;
         let ingest_addr = listener.local_addr()?;

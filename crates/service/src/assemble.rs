@@ -7,7 +7,7 @@ use textproof::{
     gateway::{
         Connexus, ConnexusSettings, Gateway, GatewaySetupError, MobileApiConnect, MobileApiConnectSettings,
     },
-    store::{MemoryStore, RedisSettings, RedisStore, Store, TokenStore},
+    store::{MemoryStore, RedisSettings, RedisStore, Store, TokenStore, redis::RedisSetupError},
 };
 
 use crate::config::{Config, ConfigError, GatewaySettings, RedisUrl};
@@ -33,8 +33,11 @@ pub fn shared_store(config: &Config) -> Result<Arc<dyn Store>, ConfigError> {
     redis.url = url;
     redis.key_prefix = settings.key_prefix;
     redis.min_replicas = settings.min_replicas;
-    let store = RedisStore::new(&redis)
-        .map_err(|error| ConfigError::invalid("redis.url", "the configuration", error.to_string()))?;
+    redis.authorities = settings.authorities;
+    let store = RedisStore::new(&redis).map_err(|error| {
+        let key = if matches!(error, RedisSetupError::Authorities) { "redis.ca_file" } else { "redis.url" };
+        ConfigError::invalid(key, "the configuration", error.to_string())
+    })?;
     Ok(Arc::new(store))
 }
 

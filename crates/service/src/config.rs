@@ -30,6 +30,7 @@ pub use redis::{RedisSettings, RedisUrl};
 pub use secrets::BARE_PEPPER_ID;
 pub use servers::{IngestSettings, SpoolSettings, WorkerSettings};
 
+pub(crate) use layers::read_bounded;
 use layers::{FILE_VARIABLE, Layers};
 use raw::Raw;
 

@@ -1,7 +1,9 @@
 //! Serving HTTP/1.1 with every wait bounded.
 //!
 //! An own accept loop over hyper, because `axum::serve` installs no timer and caps nothing: a client that
-//! sends half a request would be waited for without end.
+//! sends half a request would be waited for without end. In a full house the connection that has been waiting
+//! longest for its request gives way to a new one ([`seats`](crate::seats)), so that slow senders, however
+//! many, do not keep others out.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -9,47 +11,79 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use axum::http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
-/// Per connection, for the head of a request and for each piece of a body: memory is at most this times
-/// the number of connections.
-const BUFFER_BYTES: usize = 64 * 1024;
+use crate::seats::{Seat, Seats};
+use crate::tls::Tls;
+
+mod closing;
+mod connection;
+mod meters;
+mod sparing;
+mod visit;
+mod wire;
+
+use connection::House;
+use meters::Meters;
+use sparing::Sparing;
+
+/// Connections that the operating system holds until they are accepted; it may hold fewer.
+const BACKLOG: u32 = 4096;
 const FIRST_ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a server puts up with.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// From a connection's start, or the end of its last answer, until a request's head is complete. An idle
-    /// connection is closed then too.
+    /// From the first byte of a request until its head is complete. For the first request on a connection, from
+    /// the connection's start, a TLS handshake included.
     pub header_timeout: Duration,
-    /// Connections at the same time; more wait in the operating system's queue.
+    /// From the end of an answer until the first byte of the next request. Longer than the minute after which
+    /// most balancers close a connection: whoever closes first must not be the one who is about to be asked.
+    pub idle_timeout: Duration,
+    /// Connections at the same time. One more takes the place of the one that has been waiting longest for its
+    /// request; while all are being answered, it waits in the operating system's queue.
     pub max_connections: usize,
     /// How long running requests may take to finish once the server has been asked to stop.
     pub drain_deadline: Duration,
 }
 
 impl Default for Limits {
-    /// 10 s for a head, 1024 connections, 10 s to drain.
+    /// 5 s for a head, 75 s between requests, 4096 connections, 10 s to drain.
     fn default() -> Self {
         Self {
-            header_timeout: Duration::from_secs(10),
-            max_connections: 1024,
+            header_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(75),
+            max_connections: 4096,
             drain_deadline: Duration::from_secs(10),
         }
+    }
+}
+
+/// A bound address, with TLS or without.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    tls: Option<Tls>,
+}
+
+impl Listener {
+    /// The same address, spoken to by TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// The address, with the port that was picked.
+    ///
+    /// # Errors
+    /// When the operating system does not know it.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
     }
 }
 
@@ -57,89 +91,121 @@ impl Default for Limits {
 ///
 /// # Errors
 /// When the address cannot be bound; the message names it.
-pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(addr)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))
+#[expect(clippy::unused_async, reason = "it needs a runtime, and says so")]
+pub async fn bind(addr: SocketAddr) -> io::Result<Listener> {
+    let listen = || {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restart must not wait for the connections of the process before it.
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        socket.listen(BACKLOG)
+    };
+    let socket = listen()
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
+    Ok(Listener { socket, tls: None })
 }
 
-/// Prints `listening on http://ADDR` as a line of its own on stdout, at once: whoever started the process
-/// waits for it.
+/// Prints `listening on http://ADDR` (`https://` with TLS) as a line of its own on stdout, at once: whoever
+/// started the process waits for it.
 ///
 /// # Errors
 /// When stdout is closed.
-pub fn announce(listener: &TcpListener) -> io::Result<()> {
+pub fn announce(listener: &Listener) -> io::Result<()> {
     let addr = listener.local_addr()?;
+    let scheme = if listener.tls.is_some() { "https" } else { "http" };
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "listening on http://{addr}")?;
+    writeln!(stdout, "listening on {scheme}://{addr}")?;
     stdout.flush()
 }
 
-/// Serves until the token is cancelled, then takes no more connections, lets running requests finish and
-/// returns: at the latest after `limits.drain_deadline`, when what still runs is cut.
+/// Serves until the token is cancelled. Then whoever has connected by that time is still answered, and nobody
+/// else; running requests finish, and each answer closes its connection. Returns at the latest after
+/// `limits.drain_deadline`, when what still runs is cut.
+///
+/// Handlers find the client's address as [`PeerAddress`](crate::peer::PeerAddress), and with its port as axum's
+/// `ConnectInfo<SocketAddr>`.
 ///
 /// # Errors
 /// When the listener has no address. A failed accept is tried again.
 pub async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     router: Router,
     limits: Limits,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let addr = listener.local_addr()?;
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(BUFFER_BYTES);
-    let permits = Arc::new(Semaphore::new(limits.max_connections));
-    let graceful = GracefulShutdown::new();
+    let Listener { socket, tls } = listener;
+    let server = Server {
+        seats: Seats::new(limits.max_connections),
+        house: Arc::new(House { router, limits, tls, meters: Meters::of(addr), stopping: shutdown.clone() }),
+        warnings: Sparing::default(),
+    };
     let mut connections = JoinSet::new();
-
-    while let Some((stream, peer, permit)) = shutdown.run_until_cancelled(accept(&listener, &permits)).await {
-        // Handlers find the peer's address as axum's `ConnectInfo<SocketAddr>`.
-        let router = TowerToHyperService::new(router.clone());
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            router.call(request)
-        });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        connections.spawn(async move {
-            if let Err(error) = connection.await {
-                // The client's doing: a time-out, a reset, something that is not HTTP.
-                debug!(error = %error, "connection ended");
-            }
-            drop(permit);
-        });
+    while let Some((stream, peer)) = shutdown.run_until_cancelled(server.accept(&socket)).await {
+        let Some(seat) = server.seat().await else { break };
+        connections.spawn(Arc::clone(&server.house).welcome(stream, peer, seat));
         while connections.try_join_next().is_some() {}
     }
 
-    // From here on the operating system refuses connections, so that a balancer goes elsewhere.
-    drop(listener);
     info!(%addr, "draining");
-    drain(graceful, connections, limits.drain_deadline).await;
+    let drained = timeout(limits.drain_deadline, async {
+        let mut socket = closing::Closing::begin(socket);
+        // Nobody gives way any more: these come all at once, and most have asked already.
+        let seats = Seats::new(BACKLOG as usize);
+        while let Some((stream, peer)) = socket.next().await {
+            connections.spawn(Arc::clone(&server.house).welcome(stream, peer, seats.take().await));
+        }
+        // From here on the operating system refuses connections, so that a balancer goes elsewhere.
+        drop(socket);
+        while connections.join_next().await.is_some() {}
+    });
+    if drained.await.is_err() {
+        while connections.try_join_next().is_some() {}
+        warn!(connections = connections.len(), "drain deadline passed: connections are cut");
+        connections.shutdown().await;
+    }
     Ok(())
 }
 
-/// The next connection, once there is room for one.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-    #[expect(clippy::expect_used, reason = "nobody closes the semaphore")]
-    let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is open");
-    let mut pause = FIRST_ACCEPT_PAUSE;
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                // Answers are small and must not wait for more; an error shows in the first read.
-                let _ = stream.set_nodelay(true);
-                return (stream, peer, permit);
+struct Server {
+    seats: Arc<Seats>,
+    house: Arc<House>,
+    warnings: Sparing,
+}
+
+impl Server {
+    /// The next connection.
+    async fn accept(&self, socket: &TcpListener) -> (TcpStream, SocketAddr) {
+        let mut pause = FIRST_ACCEPT_PAUSE;
+        loop {
+            match socket.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) if is_the_clients(error.kind()) => {}
+                Err(error) => {
+                    // Out of file descriptors, most likely: the error stays until some are given back.
+                    self.house.meters.accept_failed();
+                    self.seats.clear_one();
+                    if self.warnings.may_speak() {
+                        warn!(error = %error, "accept failed; the connection that waited longest is closed");
+                    }
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_ACCEPT_PAUSE);
+                }
             }
-            Err(error) if is_the_clients(error.kind()) => {}
-            Err(error) => {
-                // Out of file descriptors, most likely: the error stays until some are given back.
-                warn!(error = %error, "accept failed");
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_ACCEPT_PAUSE);
-            }
+        }
+    }
+
+    /// A seat for a connection that has been accepted. None when the server is to stop and no request ends
+    /// before the drain deadline.
+    async fn seat(&self) -> Option<Seat> {
+        let too_late = async {
+            self.house.stopping.cancelled().await;
+            sleep(self.house.limits.drain_deadline).await;
+        };
+        tokio::select! {
+            biased;
+            seat = self.seats.take() => Some(seat),
+            () = too_late => None,
         }
     }
 }
@@ -147,12 +213,4 @@ async fn accept(
 /// The client went away before it was accepted.
 fn is_the_clients(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
-}
-
-async fn drain(graceful: GracefulShutdown, mut connections: JoinSet<()>, deadline: Duration) {
-    if timeout(deadline, graceful.shutdown()).await.is_err() {
-        while connections.try_join_next().is_some() {}
-        warn!(connections = connections.len(), "drain deadline passed: connections are cut");
-    }
-    connections.shutdown().await;
 }

@@ -4,17 +4,40 @@ use std::io;
 use std::net::SocketAddr;
 
 use axum::Router;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{self, Limits};
+use crate::descriptors;
+use crate::http::{self, Limits, Listener};
 use crate::telemetry::Metrics;
+use crate::tls::Tls;
+
+/// Connections to metrics and readiness details.
+const INTERNAL_CONNECTIONS: usize = 128;
+
+/// How a server faces the world.
+#[derive(Debug)]
+pub struct Front {
+    /// Where it listens.
+    pub bind: SocketAddr,
+    /// How it proves who it is; without, it speaks plain HTTP.
+    pub tls: Option<Tls>,
+    /// Connections at the same time, as far as the operating system has descriptors for them.
+    pub max_connections: usize,
+}
+
+impl From<SocketAddr> for Front {
+    fn from(bind: SocketAddr) -> Self {
+        Self { bind, tls: None, max_connections: Limits::default().max_connections }
+    }
+}
 
 /// Both listeners, bound and announced.
 #[derive(Debug)]
 pub struct Servers {
-    public: TcpListener,
-    internal: TcpListener,
+    public: Listener,
+    tls: Option<Tls>,
+    limits: Limits,
+    internal: Listener,
 }
 
 impl Servers {
@@ -22,14 +45,29 @@ impl Servers {
     ///
     /// # Errors
     /// An address that cannot be bound, named in the message.
-    pub async fn bind(public: SocketAddr, internal: SocketAddr) -> io::Result<Self> {
-        let servers = Self { public: http::bind(public).await?, internal: http::bind(internal).await? };
+    pub async fn bind(public: impl Into<Front>, internal: SocketAddr) -> io::Result<Self> {
+        let Front { bind, tls, max_connections } = public.into();
+        let allowed = descriptors::connections(max_connections);
+        if allowed < max_connections {
+            tracing::warn!(
+                wanted = max_connections,
+                allowed,
+                "fewer connections than configured: raise the limit on open files (ulimit -Hn)"
+            );
+        }
+        let servers = Self {
+            public: http::bind(bind).await?.with_tls(tls.clone()),
+            tls,
+            limits: Limits { max_connections: allowed, ..Limits::default() },
+            internal: http::bind(internal).await?,
+        };
         http::announce(&servers.public)?;
         tracing::info!(addr = %servers.internal.local_addr()?, "metrics and readiness details");
         Ok(servers)
     }
 
-    /// Serves both until `shutdown` and keeps the metrics' buffers short meanwhile.
+    /// Serves both until `shutdown`, keeps the metrics' buffers short meanwhile and the certificate fresh. The
+    /// metrics can be asked for until the last request has been answered.
     ///
     /// # Errors
     /// As [`http::serve`].
@@ -40,10 +78,20 @@ impl Servers {
         metrics: Metrics,
         shutdown: CancellationToken,
     ) -> io::Result<()> {
-        let (served, internal_served, ()) = tokio::join!(
-            http::serve(self.public, public, Limits::default(), shutdown.clone()),
-            http::serve(self.internal, internal, Limits::default(), shutdown.clone()),
-            metrics.upkeep(shutdown),
+        let drained = CancellationToken::new();
+        let internal_limits = Limits { max_connections: INTERNAL_CONNECTIONS, ..Limits::default() };
+        let (served, internal_served, (), ()) = tokio::join!(
+            async {
+                let _last = drained.clone().drop_guard();
+                http::serve(self.public, public, self.limits, shutdown.clone()).await
+            },
+            http::serve(self.internal, internal, internal_limits, drained.clone()),
+            metrics.upkeep(shutdown.clone()),
+            async {
+                if let Some(tls) = self.tls {
+                    tls.follow(shutdown.clone()).await;
+                }
+            },
         );
         served.and(internal_served)
     }

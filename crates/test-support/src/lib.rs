@@ -1,10 +1,11 @@
 //! What the tests of this workspace stand on: a Redis server or cluster of their own, a TCP proxy that breaks
-//! connections at a chosen byte, real binaries as child processes, and waiting for conditions.
+//! connections at a chosen byte, a certificate authority, real binaries as child processes, and waiting for conditions.
 //!
 //! It knows nothing of the crates it serves, so that a mistake there cannot hide here. Everything it
 //! starts ends with the value that started it, and everything it waits for has a deadline: a helper that
 //! cannot keep its word panics with the name of what was missing.
 
+mod authority;
 mod eventually;
 mod fault_proxy;
 mod monitor;
@@ -15,6 +16,7 @@ mod redis_dump;
 mod redis_server;
 mod signal;
 
+pub use authority::{TestAuthority, TestCertificate};
 pub use eventually::{eventually, eventually_true};
 pub use fault_proxy::FaultProxy;
 pub use monitor::Monitor;

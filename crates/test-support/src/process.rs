@@ -84,18 +84,23 @@ impl ProcessBuilder {
             self.command.spawn().unwrap_or_else(|error| panic!("{} cannot be run: {error}", self.name));
         let stdout = Output::collect(child.stdout.take().expect("stdout is piped"));
         let stderr = Output::collect(child.stderr.take().expect("stderr is piped"));
-        Process { child, stdout, stderr, name: self.name, address: None }
+        Process { child, stdout, stderr, name: self.name, address: None, url: String::new() }
     }
 
-    /// Starts a server and waits until its first line on stdout says `listening on http://ADDR`.
+    /// Starts a server and waits until its first line on stdout says `listening on http://ADDR`, or `https://`.
     ///
     /// # Panics
     /// When it ends, or says something else, or nothing within 30 s; with its output.
     pub async fn listen(self) -> Process {
         let mut process = self.spawn();
         let line = process.line("", LISTEN_DEADLINE).await;
-        let address = line.strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        let url = line.strip_prefix("listening on ").unwrap_or_default();
+        let address = url.split_once("://").and_then(|(scheme, address)| match scheme {
+            "http" | "https" => address.parse().ok(),
+            _ => None,
+        });
         process.address = Some(address.unwrap_or_else(|| panic!("{process} did not say where it listens")));
+        process.url = url.to_owned();
         process
     }
 }
@@ -108,6 +113,7 @@ pub struct Process {
     stderr: Output,
     name: String,
     address: Option<SocketAddr>,
+    url: String,
 }
 
 impl Process {
@@ -134,12 +140,13 @@ impl Process {
         self.address.expect("started with listen()")
     }
 
-    /// `http://ADDR` of the address it listens on.
+    /// `http://ADDR` of the address it listens on; `https://ADDR` when it says so.
     ///
     /// # Panics
     /// When it was not started with [`ProcessBuilder::listen`].
     pub fn url(&self) -> String {
-        format!("http://{}", self.address())
+        assert!(self.address.is_some(), "started with listen()");
+        self.url.clone()
     }
 
     /// What it has written to stdout so far.

@@ -11,7 +11,8 @@ const RETRY_AFTER_SECONDS: u32 = 2;
 
 /// The answer to one webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+#[non_exhaustive]
+pub enum Answer {
     /// The store holds it.
     Stored,
     /// Not something that a gateway sends.
@@ -32,7 +33,8 @@ pub(crate) enum Answer {
 
 impl Answer {
     /// A stable word for metrics.
-    pub(crate) fn as_str(self) -> &'static str {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",
             Self::BadRequest => "bad_request",

@@ -11,7 +11,7 @@ use textproof_service::{
     config::SpoolSettings,
     exit,
     health::{self, Check},
-    servers::Servers,
+    servers::{Front, Servers},
     shutdown::shutdown_signal,
     telemetry::{self, LogFormat},
 };
@@ -21,7 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use webhook_ingest::{
-    Ingest, IngestOptions, Storage, StreamDepth, router,
+    Ingest, ReadLimits, Storage, StreamDepth, router,
     spool::{Drainer, Erasures, Spool, SpoolLimits},
 };
 
@@ -67,7 +67,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         spool = Some(opened);
     }
 
-    let options = IngestOptions { body_limit: settings.body_limit, ..IngestOptions::default() };
+    let options = ReadLimits { body_limit: settings.body_limit, ..ReadLimits::default() };
     let mut ingest = Ingest::new(settings.endpoints, storage, options);
     for (endpoint, rate) in settings.rates {
         ingest = ingest.with_rate(&endpoint, rate);
@@ -79,7 +79,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         internal = internal.route("/spool", get(async move || Json(spool.report())));
     }
 
-    let servers = Servers::bind(settings.bind, settings.metrics_bind).await?;
+    let front = Front { bind: settings.bind, tls: settings.tls, max_connections: settings.max_connections };
+    let servers = Servers::bind(front, settings.metrics_bind).await?;
     servers.serve(hooks, internal, metrics, shutdown).await?;
     tasks.join_all().await;
     Ok(ExitCode::SUCCESS)

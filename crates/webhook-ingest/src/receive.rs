@@ -1,6 +1,6 @@
 //! The path of one webhook: find the endpoint, read, verify, understand, store, answer.
 
-use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc};
 
 use axum::{
     Router,
@@ -14,40 +14,15 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use textproof::{
     stream::Outgoing,
-    webhook::{Endpoint, Refused, Request as Webhook, Understood, Verified},
+    webhook::{Endpoint, Understood, Verified},
 };
 use textproof_service::problem::Problem;
-use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
     answer::Answer,
-    body,
+    door::{Door, ReadLimits},
     storage::{Storage, Stored},
 };
-
-/// Limits of the receiver. The defaults keep every answer under 2 s even when the store hangs.
-#[derive(Clone, Copy, Debug)]
-pub struct IngestOptions {
-    /// The longest body that is read, in bytes.
-    pub body_limit: usize,
-    /// How long a body may take to arrive.
-    pub body_deadline: Duration,
-    /// Webhooks at the same time; each holds at most one body in memory.
-    pub concurrency: usize,
-    /// How long a webhook waits for its turn.
-    pub queue_deadline: Duration,
-}
-
-impl Default for IngestOptions {
-    fn default() -> Self {
-        Self {
-            body_limit: 64 * 1024,
-            body_deadline: Duration::from_secs(5),
-            concurrency: 512,
-            queue_deadline: Duration::from_millis(300),
-        }
-    }
-}
 
 /// The receiver of all endpoints.
 pub struct Ingest {
@@ -55,26 +30,15 @@ pub struct Ingest {
     storage: Storage,
     /// Genuine webhooks a second, of endpoints that have a limit.
     rates: HashMap<String, DefaultDirectRateLimiter>,
-    options: IngestOptions,
-    turns: Semaphore,
+    door: Door,
 }
 
 impl Ingest {
     /// Receives for these endpoints, whose names must differ, and keeps in `storage` what they sent.
     #[must_use]
-    pub fn new(
-        endpoints: impl IntoIterator<Item = Endpoint>,
-        storage: Storage,
-        options: IngestOptions,
-    ) -> Self {
+    pub fn new(endpoints: impl IntoIterator<Item = Endpoint>, storage: Storage, limits: ReadLimits) -> Self {
         let endpoints = endpoints.into_iter().map(|endpoint| (endpoint.name().to_owned(), endpoint));
-        Self {
-            endpoints: endpoints.collect(),
-            storage,
-            rates: HashMap::new(),
-            turns: Semaphore::new(options.concurrency),
-            options,
-        }
+        Self { endpoints: endpoints.collect(), storage, rates: HashMap::new(), door: Door::new(limits) }
     }
 
     /// Takes at most so many genuine webhooks a second of an endpoint, and as many at once after a pause; others are
@@ -89,32 +53,18 @@ impl Ingest {
         let Some(endpoint) = self.endpoints.get(name) else {
             return Answer::NotFound;
         };
-        if let Err(refused) = endpoint.admits(path_secret, Timestamp::now()) {
-            return refuse(name, refused);
-        }
-        let Ok(Ok(_turn)) = timeout(self.options.queue_deadline, self.turns.acquire()).await else {
-            return Answer::NotStored;
-        };
-        let (head, body) = request.into_parts();
-        let body = match body::read(body, self.options.body_limit, self.options.body_deadline).await {
-            Ok(body) => body,
+        let received = match self.door.read(endpoint, path_secret, request).await {
+            Ok(received) => received,
             Err(answer) => return answer,
         };
-        let now = Timestamp::now();
-        let webhook = Webhook { headers: &head.headers, path_secret, body: &body };
-        match endpoint.verify(&webhook, now) {
-            Ok(verified) => self.store(&verified, &body, now).await,
-            Err(refused) => refuse(name, refused),
+        match received.verify(endpoint, path_secret) {
+            Ok(verified) => self.store(&verified, &received.body, received.at).await,
+            Err(answer) => answer,
         }
     }
 
     async fn store(&self, verified: &Verified<'_>, body: &Bytes, now: Timestamp) -> Answer {
         let name = verified.endpoint().name();
-        metrics::counter!(
-            "textproof_ingest_verified_total",
-            "endpoint" => name.to_owned(), "secret" => verified.secret_id().to_owned()
-        )
-        .increment(1);
         // Only genuine webhooks count: nobody else can use up a sender's rate.
         if self.rates.get(name).is_some_and(|rate| rate.check().is_err()) {
             tracing::warn!(endpoint = name, "more webhooks than the endpoint's rate allows");
@@ -160,17 +110,6 @@ impl fmt::Debug for Ingest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ingest").field("endpoints", &self.endpoints.keys()).finish_non_exhaustive()
     }
-}
-
-/// The sender learns nothing; the operator learns why, and only the operator.
-fn refuse(endpoint: &str, refused: Refused) -> Answer {
-    tracing::warn!(endpoint, reason = refused.as_str(), "webhook refused");
-    metrics::counter!(
-        "textproof_ingest_refused_total",
-        "endpoint" => endpoint.to_owned(), "reason" => refused.as_str()
-    )
-    .increment(1);
-    refused.answer_class().into()
 }
 
 /// `POST /hooks/{endpoint}` and `POST /hooks/{endpoint}/{secret}`. Every other path under `/hooks` is answered

@@ -2,6 +2,7 @@
 
 mod commands;
 mod fixture;
+mod socket;
 mod tour;
 mod webhooks;
 mod worker_kills;

@@ -4,7 +4,7 @@ mod duplicates;
 mod logs;
 mod outages;
 mod paths;
-mod raw;
+pub(crate) mod raw;
 mod refusals;
 mod senders;
 mod slowness;

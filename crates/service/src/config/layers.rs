@@ -136,7 +136,7 @@ fn unknown_section(name: &str, file: &str) -> ConfigError {
 }
 
 /// Reads a small text file; a larger one is an error, not a surprise in memory.
-pub(super) fn read_bounded(path: &Path) -> std::io::Result<String> {
+pub(crate) fn read_bounded(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     let read = File::open(path)?.take(FILE_LIMIT + 1).read_to_string(&mut text)?;
     if read as u64 > FILE_LIMIT {

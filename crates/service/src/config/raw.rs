@@ -26,6 +26,7 @@ pub(super) struct Raw {
 pub(super) struct RawRedis {
     pub(super) url: Option<SecretString>,
     pub(super) url_file: Option<String>,
+    pub(super) ca_file: Option<String>,
     pub(super) key_prefix: String,
     pub(super) min_replicas: u64,
 }
@@ -97,6 +98,9 @@ pub(super) struct RawIngest {
     pub(super) bind: String,
     pub(super) metrics_bind: String,
     pub(super) body_limit_bytes: u64,
+    pub(super) max_connections: u64,
+    pub(super) tls_certificate_file: Option<String>,
+    pub(super) tls_key_file: Option<String>,
     pub(super) spool_dir: Option<String>,
     pub(super) spool_max_bytes: u64,
     pub(super) spool_max_age_seconds: u64,

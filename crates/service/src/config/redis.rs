@@ -1,8 +1,11 @@
 //! `[redis]`: where the fleet's shared state lives.
 
+use std::path::Path;
+
 use secrecy::{ExposeSecret, SecretString};
 use textproof::store::redis::KeyPrefix;
 
+use super::layers::read_bounded;
 use super::{Config, ConfigError};
 
 /// More replicas than this are a slip of the finger.
@@ -13,6 +16,8 @@ const MOST_REPLICAS: u32 = 16;
 pub struct RedisSettings {
     /// Where it is.
     pub url: RedisUrl,
+    /// Who signs its certificate, as PEM, where that is none of the system's authorities.
+    pub authorities: Option<Vec<u8>>,
     /// The beginning of every key: `tp1:`.
     pub key_prefix: KeyPrefix,
     /// How many replicas must have a send or a guess before it counts.
@@ -46,7 +51,8 @@ impl Config {
             .ok_or_else(|| self.invalid("redis", "min_replicas", format!("must be 0 to {MOST_REPLICAS}")))?;
         let key_prefix = KeyPrefix::new(redis.key_prefix.as_str())
             .map_err(|error| self.invalid("redis", "key_prefix", error.to_string()))?;
-        Ok(RedisSettings { url, key_prefix, min_replicas })
+        let authorities = self.authorities(&url)?;
+        Ok(RedisSettings { url, authorities, key_prefix, min_replicas })
     }
 
     /// The store, for processes that share it: never in memory.
@@ -63,6 +69,20 @@ impl Config {
                 Err(self.invalid("redis", "url", problem))
             }
         }
+    }
+
+    fn authorities(&self, url: &RedisUrl) -> Result<Option<Vec<u8>>, ConfigError> {
+        let Some(file) = &self.raw.redis.ca_file else { return Ok(None) };
+        if !matches!(url, RedisUrl::Server(url) if url.expose_secret().starts_with("rediss")) {
+            let problem = "is for rediss:// alone: this URL is not spoken to by TLS";
+            return Err(self.invalid("redis", "ca_file", problem));
+        }
+        let text = read_bounded(Path::new(file)).map_err(|source| ConfigError::Unreadable {
+            what: "redis.ca_file".to_owned(),
+            path: file.clone(),
+            source,
+        })?;
+        Ok(Some(text.into_bytes()))
     }
 
     fn redis_url(&self, url: SecretString) -> Result<RedisUrl, ConfigError> {

@@ -63,6 +63,7 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &[
             Key::new("url", Address),
             Key::new("url_file", Text),
+            Key::new("ca_file", Text),
             Key::new("key_prefix", Text).or(r#""tp1:""#).also(&["TEXTPROOF_KEY_PREFIX"]),
             Key::new("min_replicas", Number).or("0"),
         ],
@@ -124,6 +125,9 @@ pub(super) const SECTIONS: &[Section] = &[
             Key::new("bind", Text).or(r#""0.0.0.0:3000""#),
             Key::new("metrics_bind", Text).or(r#""127.0.0.1:9464""#).also(METRICS),
             Key::new("body_limit_bytes", Number).or("65536"),
+            Key::new("max_connections", Number).or("4096"),
+            Key::new("tls_certificate_file", Text),
+            Key::new("tls_key_file", Text),
             Key::new("spool_dir", Text).also(&["TEXTPROOF_SPOOL_DIR"]),
             Key::new("spool_max_bytes", Number).or("1073741824"),
             Key::new("spool_max_age_seconds", Number).or("518400"),

@@ -12,6 +12,7 @@ use super::raw::RawEndpoint;
 use super::schema::endpoint_path;
 use super::secrets::is_id;
 use super::{Config, ConfigError};
+use crate::tls::{Tls, TlsError, TlsFiles};
 
 /// A day less than an event's identity is remembered: an older event could be stored a second time.
 const MAX_AGE: u64 = 6 * 86_400;
@@ -23,6 +24,10 @@ pub struct IngestSettings {
     pub bind: SocketAddr,
     /// Where metrics and readiness details are shown.
     pub metrics_bind: SocketAddr,
+    /// How it proves who it is; without, it speaks plain HTTP.
+    pub tls: Option<Tls>,
+    /// Connections at the same time.
+    pub max_connections: usize,
     /// The longest body that is read, in bytes.
     pub body_limit: usize,
     /// Names differ.
@@ -75,12 +80,16 @@ impl Config {
     pub fn require_ingest(&self) -> Result<IngestSettings, ConfigError> {
         let ingest = &self.raw.ingest;
         self.one_shard()?;
+        let max_connections =
+            self.number("ingest", "max_connections", ingest.max_connections, 16..=1_000_000)?;
         let body_limit =
             self.number("ingest", "body_limit_bytes", ingest.body_limit_bytes, 1..=16 * 1024 * 1024)?;
         let (endpoints, spool) = (self.endpoints()?, self.spool()?);
         Ok(IngestSettings {
             bind: self.address("ingest", "bind", &ingest.bind)?,
             metrics_bind: self.address("ingest", "metrics_bind", &ingest.metrics_bind)?,
+            tls: self.ingest_tls()?,
+            max_connections: max_connections as usize,
             body_limit: body_limit as usize,
             max_stream_depth: ingest.max_stream_depth,
             rates: self.rates()?,
@@ -154,6 +163,23 @@ impl Config {
             concurrency: number("concurrency", worker.concurrency, 1..=4096)? as usize,
             lease: Duration::from_secs(number("lease_seconds", worker.lease_seconds, 1..=3600)?),
             drain: Duration::from_secs(number("drain_seconds", worker.drain_seconds, 1..=600)?),
+        })
+    }
+
+    fn ingest_tls(&self) -> Result<Option<Tls>, ConfigError> {
+        let ingest = &self.raw.ingest;
+        let (certificate, key) = match (&ingest.tls_certificate_file, &ingest.tls_key_file) {
+            (None, None) => return Ok(None),
+            (Some(certificate), Some(key)) => (certificate.into(), key.into()),
+            (Some(_), None) => return Err(self.missing("ingest", "tls_key_file")),
+            (None, Some(_)) => return Err(self.missing("ingest", "tls_certificate_file")),
+        };
+        Tls::load(TlsFiles { certificate, key }).map(Some).map_err(|error| {
+            let key = match error {
+                TlsError::Certificate { .. } => "tls_certificate_file",
+                TlsError::Key { .. } => "tls_key_file",
+            };
+            self.invalid("ingest", key, error.to_string())
         })
     }
 

@@ -2,10 +2,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Extension, Router};
 use test_support::eventually_true;
 use textproof_service::http::{Limits, bind, serve};
+use textproof_service::peer::PeerAddress;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -14,7 +15,9 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 const SOON: Duration = Duration::from_secs(10);
-const LIMITS: Limits = Limits { header_timeout: SOON, max_connections: 16, drain_deadline: SOON };
+const LIMITS: Limits =
+    Limits { header_timeout: SOON, idle_timeout: SOON, max_connections: 16, drain_deadline: SOON };
+const REQUEST: &str = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
 struct Server {
     addr: SocketAddr,
@@ -90,6 +93,80 @@ async fn half_a_head_and_silence_are_closed_after_the_deadline() {
 }
 
 #[tokio::test]
+async fn between_requests_a_connection_may_be_silent_for_longer() {
+    let header_timeout = Duration::from_millis(200);
+    let idle_timeout = Duration::from_millis(600);
+    let server = Server::start(Limits { header_timeout, idle_timeout, ..LIMITS }).await;
+    let request = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    let idle = server.send(request).await;
+    let begun = Instant::now();
+    assert!(rest(idle).await.ends_with("fast"));
+    assert!(begun.elapsed() >= idle_timeout && begun.elapsed() < SOON / 2, "{:?}", begun.elapsed());
+    // A second head that is begun and not finished has the deadline of a head.
+    let slow = server.send(&format!("{request}GET /")).await;
+    let begun = Instant::now();
+    assert!(rest(slow).await.ends_with("fast"));
+    assert!(begun.elapsed() >= header_timeout && begun.elapsed() < SOON / 2, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn in_a_full_house_whoever_waits_longest_gives_way_to_a_genuine_request() {
+    let server = Server::start(Limits { max_connections: 4, ..LIMITS }).await;
+    let answering = server.slow().await;
+    let mut slow = Vec::new();
+    for number in 0..12 {
+        slow.push(server.send("GET / HTTP/1.1\r\nhost:").await);
+        let stream = server.send(REQUEST).await;
+        assert!(rest(stream).await.ends_with("fast"), "{number}");
+    }
+    // The latest are still there, the earliest are not, and the one that is being answered is.
+    let latest = slow.split_off(10);
+    for gone in slow {
+        assert_eq!(rest(gone).await, "");
+    }
+    for mut stream in latest {
+        stream.write_all(b" a\r\nconnection: close\r\n\r\n").await.unwrap();
+        assert!(rest(stream).await.ends_with("fast"));
+    }
+    server.finish.notify_one();
+    server.shutdown.cancel();
+    assert!(rest(answering).await.ends_with("slow"));
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn a_head_has_at_most_a_hundred_headers_and_sixteen_kilobytes() {
+    let server = Server::start(LIMITS).await;
+    let request = |headers: &str| format!("GET / HTTP/1.1\r\n{headers}connection: close\r\n\r\n");
+    for (headers, status) in [
+        ("a: b\r\n".repeat(99), 200),
+        ("a: b\r\n".repeat(100), 431),
+        (format!("a: {}\r\n", "b".repeat(15 * 1024)), 200),
+        (format!("a: {}\r\n", "b".repeat(17 * 1024)), 431),
+    ] {
+        let answer = rest(server.send(&request(&headers)).await).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_peer_is_known_to_handlers_by_its_address() {
+    let peer = get(async |peer: Extension<PeerAddress>| peer.0.0.to_string());
+    for bind_to in ["127.0.0.1:0", "[::]:0"] {
+        let Ok(listener) = bind(bind_to.parse().unwrap()).await else {
+            // Without IPv6 there is nothing to see.
+            continue;
+        };
+        let port = listener.local_addr().unwrap().port();
+        let router = Router::new().route("/", peer.clone());
+        tokio::spawn(serve(listener, router, LIMITS, CancellationToken::new()));
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(REQUEST.as_bytes()).await.unwrap();
+        assert!(rest(stream).await.ends_with("\r\n\r\n127.0.0.1"), "{bind_to}");
+    }
+}
+
+#[tokio::test]
 async fn connections_over_the_limit_wait_for_their_turn() {
     let server = Server::start(Limits { max_connections: 1, ..LIMITS }).await;
     let first = server.slow().await;
@@ -102,7 +179,7 @@ async fn connections_over_the_limit_wait_for_their_turn() {
 
 #[tokio::test]
 async fn a_stop_lets_a_running_request_finish_and_refuses_new_ones() {
-    let server = Server::start(LIMITS).await;
+    let server = Server::start(Limits { header_timeout: Duration::from_millis(500), ..LIMITS }).await;
     let (running, idle) = (server.slow().await, server.send("").await);
     server.shutdown.cancel();
     let addr = server.addr;
@@ -112,6 +189,44 @@ async fn a_stop_lets_a_running_request_finish_and_refuses_new_ones() {
     server.finish.notify_one();
     assert!(rest(running).await.ends_with("slow"));
     assert_eq!(rest(idle).await, "");
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn a_stop_serves_whoever_has_connected_before_it() {
+    let server = Server::start(Limits { max_connections: 1, ..LIMITS }).await;
+    // The only seat is taken by a request that is being answered: the others wait in the queue of the system.
+    let running = server.slow().await;
+    let mut queued = Vec::new();
+    for _ in 0..50 {
+        queued.push(server.send(REQUEST).await);
+    }
+    server.shutdown.cancel();
+    server.finish.notify_one();
+    for stream in queued {
+        assert!(rest(stream).await.ends_with("fast"));
+    }
+    assert!(rest(running).await.ends_with("slow"));
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn a_request_on_an_idle_connection_is_still_answered_while_the_server_stops() {
+    let server = Server::start(LIMITS).await;
+    let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut kept = server.send("").await;
+    kept.write_all(request).await.unwrap();
+    let mut first = vec![0; 256];
+    let read = timeout(SOON, kept.read(&mut first)).await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&first[..read]).ends_with("fast"));
+    let running = server.slow().await;
+    server.shutdown.cancel();
+    kept.write_all(request).await.unwrap();
+    let answer = rest(kept).await;
+    assert!(answer.contains("connection: close") && answer.ends_with("fast"), "{answer}");
+    server.finish.notify_one();
+    let answer = rest(running).await;
+    assert!(answer.contains("connection: close") && answer.ends_with("slow"), "{answer}");
     server.stopped().await;
 }
 

@@ -19,7 +19,7 @@ async fn who_never_finishes_a_request_is_not_waited_for() {
         stream.write_all(part.as_bytes()).await.expect("it reads");
         raw::read_to_the_end(&mut stream).await
     };
-    // The deadlines (10 s for a head, 5 s for a body) run side by side.
+    // The deadlines (5 s for a head, 5 s for a body) run side by side.
     let (silent, half_a_head, half_a_body) =
         tokio::join!(ends(""), ends(&request[..end_of_head - 6]), ends(&request[..end_of_head + 10]));
     assert!(silent.is_empty(), "{silent}");

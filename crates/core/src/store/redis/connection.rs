@@ -23,6 +23,8 @@ use super::{
 pub struct RedisSettings {
     /// `redis://` or `rediss://`, and `redis+cluster://` or `rediss+cluster://` with some nodes of a cluster.
     pub url: SecretString,
+    /// The authorities that sign the server's certificate, as PEM, instead of the system's; for TLS alone.
+    pub authorities: Option<Vec<u8>>,
     /// What every key starts with.
     pub key_prefix: KeyPrefix,
     /// How long connecting may take.
@@ -43,6 +45,7 @@ impl RedisSettings {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: SecretString::from(url.into()),
+            authorities: None,
             key_prefix: KeyPrefix::default(),
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_secs(2),
@@ -67,6 +70,9 @@ pub enum RedisSetupError {
          redis+cluster://[user:password@]host[:port],host[:port] or, for TLS, rediss://… or rediss+cluster://…"
     )]
     Url,
+    /// The authorities are no certificates, or there is no TLS to use them for.
+    #[error("the authorities of the Redis server must be certificates in PEM, and the URL one with TLS")]
+    Authorities,
     /// The pool of dedicated connections could not be built.
     #[error("the pool of Redis connections could not be built: {0}")]
     Pool(String),
@@ -90,7 +96,10 @@ impl Connections {
     pub(super) fn new(settings: &RedisSettings) -> Result<Self, RedisSetupError> {
         // rustls has no default provider in this build; a second installation is refused harmlessly.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let target = url::parse(settings.url.expose_secret())?;
+        let mut target = url::parse(settings.url.expose_secret())?;
+        if let Some(authorities) = &settings.authorities {
+            target = target.trusting(authorities)?;
+        }
         let driver = DriverThread::start().map_err(RedisSetupError::Thread)?;
         let timeouts = Timeouts { connect: settings.connect_timeout, response: settings.response_timeout };
         let topology = match target {

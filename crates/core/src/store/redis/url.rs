@@ -5,7 +5,10 @@
 //! | `redis://[user:password@]host[:port][/db]`, `rediss://…` | one server |
 //! | `redis+cluster://[user:password@]host[:port],host[:port],…`, `rediss+cluster://…` | a cluster; some of its nodes |
 
-use redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion, io::tcp::TcpSettings};
+use redis::{
+    Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates, io::tcp::TcpSettings,
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::RedisSetupError;
 
@@ -18,6 +21,27 @@ pub(super) enum Target {
     Server(Box<ConnectionInfo>),
     /// At least one node; the rest of the cluster is asked for. All share user, password and TLS.
     Cluster(Vec<ConnectionInfo>),
+}
+
+impl Target {
+    /// The same, with certificates that these authorities have signed and nobody else.
+    pub(super) fn trusting(self, authorities: &[u8]) -> Result<Self, RedisSetupError> {
+        // The client takes a file without any certificate for a list of nobody.
+        if CertificateDer::pem_slice_iter(authorities).next().is_none() {
+            return Err(RedisSetupError::Authorities);
+        }
+        let trusting = |info: ConnectionInfo| {
+            let certificates = TlsCertificates { client_tls: None, root_cert: Some(authorities.to_vec()) };
+            let client = Client::build_with_tls(info, certificates);
+            client
+                .map(|client| client.get_connection_info().clone())
+                .map_err(|_| RedisSetupError::Authorities)
+        };
+        Ok(match self {
+            Self::Server(info) => Self::Server(Box::new(trusting(*info)?)),
+            Self::Cluster(nodes) => Self::Cluster(nodes.into_iter().map(trusting).collect::<Result<_, _>>()?),
+        })
+    }
 }
 
 /// Reads a URL.
@@ -82,6 +106,21 @@ mod tests {
         }
         let tls = nodes("rediss+cluster://a:1").unwrap();
         assert!(matches!(tls[0].addr(), ConnectionAddr::TcpTls { insecure: false, .. }));
+    }
+
+    #[test]
+    fn authorities_are_certificates_and_need_tls() {
+        let certificate = b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+        for (url, authorities) in [
+            ("redis://a", &certificate[..]),
+            ("redis+cluster://a:1", certificate),
+            ("rediss://a", certificate),
+            ("rediss://a", b""),
+            ("rediss+cluster://a:1", b"no certificate"),
+        ] {
+            let target = parse(url).unwrap().trusting(authorities);
+            assert!(matches!(target, Err(RedisSetupError::Authorities)), "{url}");
+        }
     }
 
     #[test]

@@ -1,0 +1,3 @@
+//! webhook-ingest as a library.
+
+mod embedded;
