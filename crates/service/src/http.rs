@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::seats::{Seat, Seats};
+use crate::seats::Seats;
 use crate::tls::Tls;
 
 mod closing;
@@ -48,17 +48,21 @@ pub struct Limits {
     /// Connections at the same time. One more takes the place of the one that has been waiting longest for its
     /// request; while all are being answered, it waits in the operating system's queue.
     pub max_connections: usize,
+    /// How long a connection without a request is kept once the server has been asked to stop: one may be on its
+    /// way, and is still answered.
+    pub last_call: Duration,
     /// How long running requests may take to finish once the server has been asked to stop.
     pub drain_deadline: Duration,
 }
 
 impl Default for Limits {
-    /// 5 s for a head, 75 s between requests, 4096 connections, 10 s to drain.
+    /// 5 s for a head, 75 s between requests, 4096 connections, a last call of 1 s, 10 s to drain.
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(75),
             max_connections: 4096,
+            last_call: Duration::from_secs(1),
             drain_deadline: Duration::from_secs(10),
         }
     }
@@ -141,15 +145,19 @@ pub async fn serve(
         warnings: Sparing::default(),
     };
     let mut connections = JoinSet::new();
+    let mut last = None;
     while let Some((stream, peer)) = shutdown.run_until_cancelled(server.accept(&socket)).await {
-        let Some(seat) = server.seat().await else { break };
+        let Some(seat) = shutdown.run_until_cancelled(server.seats.take()).await else {
+            last = Some((stream, peer));
+            break;
+        };
         connections.spawn(Arc::clone(&server.house).welcome(stream, peer, seat));
         while connections.try_join_next().is_some() {}
     }
 
     info!(%addr, "draining");
     let drained = timeout(limits.drain_deadline, async {
-        let mut socket = closing::Closing::begin(socket);
+        let mut socket = closing::Closing::begin(socket, last);
         // Nobody gives way any more: these come all at once, and most have asked already.
         let seats = Seats::new(BACKLOG as usize);
         while let Some((stream, peer)) = socket.next().await {
@@ -192,20 +200,6 @@ impl Server {
                     pause = (pause * 2).min(LONGEST_ACCEPT_PAUSE);
                 }
             }
-        }
-    }
-
-    /// A seat for a connection that has been accepted. None when the server is to stop and no request ends
-    /// before the drain deadline.
-    async fn seat(&self) -> Option<Seat> {
-        let too_late = async {
-            self.house.stopping.cancelled().await;
-            sleep(self.house.limits.drain_deadline).await;
-        };
-        tokio::select! {
-            biased;
-            seat = self.seats.take() => Some(seat),
-            () = too_late => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,8 @@ use crate::tls::Tls;
 
 /// Connections to metrics and readiness details.
 const INTERNAL_CONNECTIONS: usize = 128;
+/// They are asked until the public side has drained, and hold up the end of the process no longer than this.
+const INTERNAL_DRAIN: Duration = Duration::from_secs(2);
 
 /// How a server faces the world.
 #[derive(Debug)]
@@ -79,7 +82,11 @@ impl Servers {
         shutdown: CancellationToken,
     ) -> io::Result<()> {
         let drained = CancellationToken::new();
-        let internal_limits = Limits { max_connections: INTERNAL_CONNECTIONS, ..Limits::default() };
+        let internal_limits = Limits {
+            max_connections: INTERNAL_CONNECTIONS,
+            drain_deadline: INTERNAL_DRAIN,
+            ..Limits::default()
+        };
         let (served, internal_served, (), ()) = tokio::join!(
             async {
                 let _last = drained.clone().drop_guard();

@@ -168,3 +168,49 @@ fn certified(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey
         _ => key("is no key that can be used"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use test_support::{TestAuthority, TestCertificate};
+
+    use super::*;
+
+    fn write(folder: &tempfile::TempDir, files: &TestCertificate) -> TlsFiles {
+        let place = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        TlsFiles { certificate: place("a.pem", &files.certificate), key: place("a.key", &files.key) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn renewed_files_are_taken_up_within_a_minute() {
+        let (folder, authority) = (tempfile::tempdir().unwrap(), TestAuthority::new());
+        let tls = Tls::load(write(&folder, &authority.server())).unwrap();
+        let old = tls.shown.current();
+        let following = tokio::spawn(tls.clone().follow(CancellationToken::new()));
+        tokio::time::sleep(LOOK_EVERY / 2).await;
+        let renewed = authority.server();
+        write(&folder, &renewed);
+        tokio::time::sleep(LOOK_EVERY).await;
+        assert_ne!(tls.shown.current().cert, old.cert);
+        // Half a renewal changes nothing.
+        write(&folder, &TestCertificate { key: authority.server().key, ..authority.server() });
+        let now = tls.shown.current();
+        tokio::time::sleep(LOOK_EVERY).await;
+        assert_eq!(tls.shown.current().cert, now.cert);
+        following.abort();
+    }
+
+    #[test]
+    fn nothing_that_prints_holds_the_key() {
+        let (folder, files) = (tempfile::tempdir().unwrap(), TestAuthority::new().server());
+        let mut paths = write(&folder, &files);
+        let printed = format!("{:?}", Tls::load(paths.clone()).unwrap());
+        paths.certificate.clone_from(&paths.key);
+        let error = Tls::load(paths).unwrap_err();
+        let printed = printed + &format!("{error} {error:?}");
+        assert!(files.key.lines().all(|line| !printed.contains(line)), "{printed}");
+    }
+}

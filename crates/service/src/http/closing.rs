@@ -17,6 +17,8 @@ const HANDSHAKE: Duration = Duration::from_millis(300);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) struct Closing {
+    /// Accepted before, and without a seat so far.
+    first: Option<(TcpStream, SocketAddr)>,
     /// Until `settled`.
     socket: Option<TcpListener>,
     settled: Instant,
@@ -25,16 +27,19 @@ pub(super) struct Closing {
 }
 
 impl Closing {
-    pub(super) fn begin(socket: TcpListener) -> Self {
+    pub(super) fn begin(socket: TcpListener, first: Option<(TcpStream, SocketAddr)>) -> Self {
         let settled = match refuse_handshakes(&socket) {
             true => Instant::now() + HANDSHAKE,
             false => Instant::now(),
         };
-        Self { socket: Some(socket), settled, queue: None }
+        Self { first, socket: Some(socket), settled, queue: None }
     }
 
     /// The next connection; none when no more will come.
     pub(super) async fn next(&mut self) -> Option<(TcpStream, SocketAddr)> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
         if let Some(socket) = &self.socket {
             if let Ok(Ok(accepted)) = timeout_at(self.settled, socket.accept()).await {
                 return Some(accepted);

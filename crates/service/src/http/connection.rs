@@ -128,7 +128,7 @@ impl House {
             }
             if !stopped && stopping.as_mut().poll(context).is_ready() {
                 stopped = true;
-                visit.call_last();
+                visit.call_last(&self.limits);
             }
             while let Some((deadline, overdue)) = visit.deadline(&self.limits) {
                 // An alarm that is too early is set again when it goes off: most deadlines are only moved back.

@@ -1,15 +1,11 @@
 //! Where a connection is: what it is waiting for, since when, and until when.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Limits;
 use crate::seats::Seat;
-
-/// How long an idle connection is kept once the server stops: a request on it may be on its way.
-const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +67,8 @@ impl Visit {
     }
 
     /// The server stops.
-    pub(super) fn call_last(&self) {
-        self.state().last_call = Some(Instant::now() + LAST_CALL);
+    pub(super) fn call_last(&self, limits: &Limits) {
+        self.state().last_call = Some(Instant::now() + limits.last_call);
     }
 
     /// Until when to wait, and for what; none while a request is being answered.

@@ -15,8 +15,14 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 const SOON: Duration = Duration::from_secs(10);
-const LIMITS: Limits =
-    Limits { header_timeout: SOON, idle_timeout: SOON, max_connections: 16, drain_deadline: SOON };
+const LIMITS: Limits = Limits {
+    header_timeout: SOON,
+    idle_timeout: SOON,
+    max_connections: 16,
+    last_call: SOON,
+    drain_deadline: SOON,
+};
+const KEPT: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 const REQUEST: &str = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
 struct Server {
@@ -51,6 +57,15 @@ impl Server {
     async fn send(&self, text: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
         stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// A connection on which a request has been answered, and which is kept.
+    async fn kept(&self) -> TcpStream {
+        let mut stream = self.send(KEPT).await;
+        let mut answer = vec![0; 256];
+        let read = timeout(SOON, stream.read(&mut answer)).await.unwrap().unwrap();
+        assert!(String::from_utf8_lossy(&answer[..read]).ends_with("fast"));
         stream
     }
 
@@ -97,16 +112,21 @@ async fn between_requests_a_connection_may_be_silent_for_longer() {
     let header_timeout = Duration::from_millis(200);
     let idle_timeout = Duration::from_millis(600);
     let server = Server::start(Limits { header_timeout, idle_timeout, ..LIMITS }).await;
-    let request = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
-    let idle = server.send(request).await;
+    let idle = server.send(KEPT).await;
     let begun = Instant::now();
     assert!(rest(idle).await.ends_with("fast"));
     assert!(begun.elapsed() >= idle_timeout && begun.elapsed() < SOON / 2, "{:?}", begun.elapsed());
-    // A second head that is begun and not finished has the deadline of a head.
-    let slow = server.send(&format!("{request}GET /")).await;
+}
+
+#[tokio::test]
+async fn a_further_head_that_has_begun_has_the_deadline_of_a_head() {
+    let header_timeout = Duration::from_millis(200);
+    let server = Server::start(Limits { header_timeout, ..LIMITS }).await;
+    let mut slow = server.kept().await;
+    slow.write_all(b"GET /").await.unwrap();
     let begun = Instant::now();
-    assert!(rest(slow).await.ends_with("fast"));
-    assert!(begun.elapsed() >= header_timeout && begun.elapsed() < SOON / 2, "{:?}", begun.elapsed());
+    assert_eq!(rest(slow).await, "");
+    assert!(begun.elapsed() < SOON / 2, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -213,20 +233,30 @@ async fn a_stop_serves_whoever_has_connected_before_it() {
 #[tokio::test]
 async fn a_request_on_an_idle_connection_is_still_answered_while_the_server_stops() {
     let server = Server::start(LIMITS).await;
-    let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
-    let mut kept = server.send("").await;
-    kept.write_all(request).await.unwrap();
-    let mut first = vec![0; 256];
-    let read = timeout(SOON, kept.read(&mut first)).await.unwrap().unwrap();
-    assert!(String::from_utf8_lossy(&first[..read]).ends_with("fast"));
+    let mut kept = server.kept().await;
     let running = server.slow().await;
     server.shutdown.cancel();
-    kept.write_all(request).await.unwrap();
+    let addr = server.addr;
+    eventually_true(SOON, "new connections are refused", async || TcpStream::connect(addr).await.is_err())
+        .await;
+    kept.write_all(KEPT.as_bytes()).await.unwrap();
     let answer = rest(kept).await;
     assert!(answer.contains("connection: close") && answer.ends_with("fast"), "{answer}");
     server.finish.notify_one();
     let answer = rest(running).await;
     assert!(answer.contains("connection: close") && answer.ends_with("slow"), "{answer}");
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept_for_the_last_call_and_no_longer() {
+    let last_call = Duration::from_millis(500);
+    let server = Server::start(Limits { last_call, ..LIMITS }).await;
+    let kept = server.kept().await;
+    let begun = Instant::now();
+    server.shutdown.cancel();
+    assert_eq!(rest(kept).await, "");
+    assert!(begun.elapsed() >= last_call && begun.elapsed() < SOON / 2, "{:?}", begun.elapsed());
     server.stopped().await;
 }
 

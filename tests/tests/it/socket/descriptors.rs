@@ -30,6 +30,8 @@ async fn out_of_descriptors_the_longest_waiting_gives_way_and_a_genuine_request_
             assert_eq!(genuine(&format!("beside-{number}")).await, 200, "{}", server.ingest);
         }
     }
+    assert!(server.sum("textproof_accepts_failed_total", "").await >= 1.0, "{}", server.ingest);
+    assert!(server.sum("textproof_connections_ended_total", "gave_way").await >= 1.0, "{}", server.ingest);
     let log = server.ingest.stderr();
     let lines = log.lines().filter(|line| line.contains("accept failed")).count();
     assert!((1..=5).contains(&lines), "{lines} lines");

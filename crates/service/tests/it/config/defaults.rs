@@ -42,6 +42,8 @@ fn ingest_listens_to_all_and_shows_metrics_to_itself() {
     assert_eq!(ingest.bind, "0.0.0.0:3000".parse().unwrap());
     assert_eq!(ingest.metrics_bind, "127.0.0.1:9464".parse().unwrap());
     assert_eq!(ingest.body_limit, 65_536);
+    assert_eq!(ingest.max_connections, 4096);
+    assert!(ingest.tls.is_none());
     assert!(ingest.endpoints.is_empty());
     assert_eq!(ingest.warnings, ["no [[endpoint]] is configured: every webhook is answered with 404"]);
 }

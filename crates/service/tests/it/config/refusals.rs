@@ -126,6 +126,11 @@ fn values_that_make_no_sense_are_refused_where_they_come_from() {
             "0",
             "ingest.body_limit_bytes (VAR): must be between 1 and 16777216",
         ),
+        (
+            "TEXTPROOF_INGEST_MAX_CONNECTIONS",
+            "15",
+            "ingest.max_connections (VAR): must be between 16 and 1000000",
+        ),
         ("TEXTPROOF_WORKER_GROUP", "a b", "worker.group (VAR): must be 1 to 32 letters, digits, -, _ or ."),
         ("TEXTPROOF_WORKER_CONCURRENCY", "0", "worker.concurrency (VAR): must be between 1 and 4096"),
         ("TEXTPROOF_WORKER_LEASE_SECONDS", "0", "worker.lease_seconds (VAR): must be between 1 and 3600"),
