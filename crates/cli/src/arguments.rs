@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod quarantine;
+
 use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand};
@@ -46,6 +48,9 @@ pub(crate) enum Command {
     Token,
     /// Look at configuration, Redis and gateway, and say what is not as it should be.
     Doctor,
+    /// What was authentic and not understood: look at it, and publish what is understood by now.
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
