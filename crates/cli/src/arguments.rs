@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod quarantine;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -49,6 +51,9 @@ pub(crate) enum Command {
     /// Events that wait on this host's disk while Redis cannot take them.
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// What was authentic and not understood: look at it, and publish what is understood by now.
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -5,6 +5,7 @@ pub(crate) mod doctor;
 pub(crate) mod erase;
 pub(crate) mod lint;
 pub(crate) mod phone;
+pub(crate) mod quarantine;
 pub(crate) mod redeem;
 pub(crate) mod risk;
 pub(crate) mod send;

@@ -37,6 +37,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Unlock(options) => command::unlock::run(&common.load_config()?, options, json).await,
         Command::Erase(options) => command::erase::run(&common.load_config()?, options, json).await,
         Command::Risk(options) => command::risk::run(&common.load_config()?, &options, json),
+        Command::Quarantine(quarantine) => {
+            command::quarantine::run(&common.load_config()?, quarantine, json).await
+        }
         Command::Token => command::token::run(&common.load_config()?, json).await,
         Command::Doctor => command::doctor::run(&common.load_config()?, json).await,
         Command::Spool(command) => command::spool::run(&common.load_config()?, command, json).await,

@@ -5,6 +5,7 @@ mod configuration;
 mod health;
 mod lint;
 mod operating;
+mod quarantine;
 mod risk;
 mod spool;
 

@@ -1,5 +1,7 @@
 //! The real webhook-ingest: what it refuses, what it keeps, and what it says while Redis is away.
 
+mod counts;
+mod dialects;
 mod duplicates;
 mod logs;
 mod outages;

@@ -20,11 +20,12 @@ mod connexus;
 mod fields;
 mod generic;
 mod mobile_api_connect;
+mod pointer_settings;
 mod pointers;
 
 use fields::Fields;
+pub use pointer_settings::{PointerError, PointerSettings};
 pub(super) use pointers::Pointers;
-pub use pointers::{PointerError, PointerSettings};
 
 /// What the JSON of an endpoint means; independent of how it is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

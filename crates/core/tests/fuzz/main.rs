@@ -1,11 +1,14 @@
-//! Fuzzing on stable Rust: what strangers type and what texts are made of.
+//! Fuzzing on stable Rust: what strangers type, what texts are made of and what gateways post.
 //!
 //! Every target replays its corpus (`corpus/*.jsonl`, one JSON string a line), then searches for
 //! `TEXTPROOF_FUZZ_SECONDS` (10 by default). A failure prints a seed; `ARBTEST_SEED=0x… cargo test -p
 //! textproof-core --test fuzz TARGET` repeats it. What was found belongs into the corpus. `fuzz/run` runs the
 //! same targets under libFuzzer.
 
+mod bodies;
 mod code;
+mod dialects;
+mod json;
 mod phone;
 mod sms_text;
 mod spellings;
@@ -30,6 +33,21 @@ fn texts() {
         corpus: include_str!("corpus/sms_text.jsonl"),
         text: sms_text::text,
         generated: sms_text::generated,
+    };
+    target.run();
+}
+
+#[test]
+fn bodies_as_json() {
+    Target { corpus: include_str!("corpus/json.jsonl"), text: json::text, generated: json::generated }.run();
+}
+
+#[test]
+fn bodies_in_every_dialect() {
+    let target = Target {
+        corpus: include_str!("corpus/dialects.jsonl"),
+        text: dialects::text,
+        generated: dialects::generated,
     };
     target.run();
 }

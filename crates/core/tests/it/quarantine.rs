@@ -197,6 +197,23 @@ async fn letting_an_old_entry_go_leaves_the_mark_of_a_newer_one() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_published_stays() {
+    let server = test_support::TestRedis::start().await;
+    let store = crate::fixture::redis(&server);
+    keep(&store, &before(), BODY).await;
+    let (quarantine, entry) = (Quarantine::new(Arc::clone(&store)), all(&store).await.remove(0));
+    let mut connection = server.connection().await;
+    // Where the stream should be is something else: appending fails.
+    let _: () =
+        redis::cmd("SET").arg(&["tp1:{e0}:s", "x"]).query_async(&mut connection).await.expect("SET answers");
+    assert!(quarantine.replay(&entry, &now()).await.is_err());
+    assert_eq!(depth(&store, Queue::Quarantine).await, 1);
+    let _: () = redis::cmd("DEL").arg("tp1:{e0}:s").query_async(&mut connection).await.expect("DEL answers");
+    let replayed = quarantine.replay(&entry, &now()).await.expect("the store answers");
+    assert_eq!(replayed, Replayed::Published(Published::New));
+}
+
+#[tokio::test]
 async fn a_note_of_another_version_hides_no_bytes() {
     let server = test_support::TestRedis::start().await;
     let store = crate::fixture::redis(&server);

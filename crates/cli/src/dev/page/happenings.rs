@@ -69,6 +69,7 @@ fn told_event(event: &Event) -> Value {
     let told = match &event.content {
         Content::Reply(reply) => format!("reply from {}: {}", reply.from, reply.text),
         Content::DeliveryReport(report) => format!("{} is {:?}", report.message_id, report.status),
+        Content::Other(_) => "something other".to_owned(),
         _ => "something new".to_owned(),
     };
     json!({ "kind": "event", "id": event.id.as_str(), "endpoint": event.endpoint, "told": told })
