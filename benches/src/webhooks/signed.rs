@@ -57,9 +57,8 @@ impl Signed {
 
 /// A reply of a person, as the gateway writes it.
 fn body(n: u32) -> String {
-    let mut body = format!(
-        r#"{{"event":"message.received","messageId":"MO{n:010}","from":"+6421234567","to":"552","#
-    );
+    let mut body =
+        format!(r#"{{"event":"message.received","messageId":"MO{n:010}","from":"+6421234567","to":"552","#);
     body.push_str(r#""receivedAt":"2026-11-20T09:30:00Z","ref":"appointment-000000421","#);
     body.push_str(r#""text":"Yes please, keep my appointment on Tuesday at half past nine"#);
     let left = BODY_BYTES - body.len() - 2;

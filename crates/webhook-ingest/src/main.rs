@@ -3,6 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use textproof::store::{EventStore, Store};
 use textproof_service::{
     args::CommonArgs,
@@ -21,6 +22,10 @@ struct Arguments {
     #[command(flatten)]
     common: CommonArgs,
 }
+
+/// What is sent to Redis is allocated on one thread and freed on another, where the system's allocator contends.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     exit::main(run)

@@ -13,7 +13,8 @@ pub(crate) const CLIENTS: u8 = 1;
 pub(crate) fn pin(pid: u32, cpu: u8) -> anyhow::Result<()> {
     let mut command = Command::new("taskset");
     command.args(["-a", "-c", "-p"]).arg(cpu.to_string()).arg(pid.to_string());
-    let status = command.stdout(Stdio::null()).status().context("taskset (package util-linux) cannot be run")?;
+    let status =
+        command.stdout(Stdio::null()).status().context("taskset (package util-linux) cannot be run")?;
     ensure!(status.success(), "taskset failed");
     Ok(())
 }

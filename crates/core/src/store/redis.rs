@@ -58,8 +58,8 @@ impl RedisStore {
     pub fn new(settings: &RedisSettings) -> Result<Self, RedisSetupError> {
         let connections = Arc::new(Connections::new(settings)?);
         let min_replicas = settings.min_replicas;
-        let grouped = (min_replicas > 0)
-            .then(|| Grouped::start(Arc::clone(&connections), &PUBLISH, min_replicas));
+        let grouped =
+            (min_replicas > 0).then(|| Grouped::start(Arc::clone(&connections), &PUBLISH, min_replicas));
         Ok(Self { connections, keys: settings.key_prefix.clone(), min_replicas, grouped })
     }
 }
