@@ -14,4 +14,4 @@ pub use events::{BODY, Numbered};
 pub use median::median;
 pub use reserving::Reserver;
 pub use stores::{empty_store, redis_store};
-pub use webhooks::{Receiver, Sender, Signed};
+pub use webhooks::{Receiver, Sender, Signed, cpu_time, resident_kb};

@@ -2,10 +2,12 @@
 //! receive them, each in a process of its own.
 
 mod receiver;
+mod resources;
 mod sender;
 mod signed;
 
 pub use receiver::Receiver;
+pub use resources::{cpu_time, resident_kb};
 pub use sender::Sender;
 pub use signed::Signed;
 

@@ -124,15 +124,12 @@ impl Receiver {
         self.address
     }
 
-    /// Its memory in kilobytes, all threads and the code in use included.
+    /// The process id.
     ///
     /// # Errors
-    /// When it has ended, or the system has no `/proc`.
-    pub fn resident_kb(&self) -> anyhow::Result<u64> {
-        let pid = self.child.id().context("it has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    /// When it has ended.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        self.child.id().context("it has ended")
     }
 }
 

@@ -4,6 +4,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{Json, routing::get};
 use clap::Parser;
+use mimalloc::MiMalloc;
 use textproof::store::{EventStore, PhoneStore, Store};
 use textproof_service::{
     args::CommonArgs,
@@ -38,6 +39,10 @@ struct Arguments {
     #[command(flatten)]
     common: CommonArgs,
 }
+
+/// What is sent to Redis is allocated on one thread and freed on another, where the system's allocator contends.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     exit::main(run)

@@ -4,11 +4,16 @@
 use std::process::ExitCode;
 
 use axum::{Router, body::Bytes, routing::post};
+use mimalloc::MiMalloc;
 use textproof_service::{
     exit,
     http::{self, Limits},
     shutdown::shutdown_signal,
 };
+
+/// As in `webhook-ingest`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     exit::run(async {

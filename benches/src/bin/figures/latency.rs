@@ -2,7 +2,6 @@
 
 use std::{
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -11,13 +10,10 @@ use benches::{BENCH, WRONG, login, median};
 use textproof::{Verdict, VerifyOptions, store::HealthStore as _};
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::verifying::Side;
+use crate::{pacing::pacer, verifying::Side};
 
 const CODES: u32 = 100_000;
 const TASKS: usize = 64;
-/// The runtime's timers are of a millisecond, in which dozens of calls would start at once: a thread with a finer
-/// clock spreads them.
-const STEP: Duration = Duration::from_micros(100);
 const LEG: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 3;
 
@@ -44,7 +40,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
 async fn leg(side: &Side, rate: f64, is_ping: bool) -> anyhow::Result<(f64, f64)> {
     let (start, mut tasks) = (Instant::now(), JoinSet::new());
     let due = Arc::new(Semaphore::new(0));
-    let pacer = pacer(Arc::clone(&due), rate, start);
+    let pacer = pacer(Arc::clone(&due), rate, start, LEG);
     for _ in 0..TASKS {
         let due = Arc::clone(&due);
         let (otp, phones, store) = (side.otp.clone(), Arc::clone(&side.phones), Arc::clone(&side.store));
@@ -76,19 +72,4 @@ async fn leg(side: &Side, rate: f64, is_ping: bool) -> anyhow::Result<(f64, f64)
     all.sort_unstable();
     let achieved = all.len() as f64 / start.elapsed().as_secs_f64();
     Ok((achieved, all[all.len() * 99 / 100].as_secs_f64() * 1e3))
-}
-
-/// Lets as many calls start as are due, until the leg is over.
-#[expect(clippy::disallowed_methods, reason = "a finer clock than the runtime's")]
-fn pacer(due: Arc<Semaphore>, rate: f64, start: Instant) -> thread::JoinHandle<()> {
-    thread::spawn(move || {
-        let mut started = 0u64;
-        while start.elapsed() < LEG {
-            thread::sleep(STEP);
-            let wanted = (start.elapsed().as_secs_f64() * rate) as u64;
-            due.add_permits((wanted - started) as usize);
-            started = wanted;
-        }
-        due.close();
-    })
 }

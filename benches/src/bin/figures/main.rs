@@ -1,15 +1,17 @@
-//! Figures that are no ratio to `redis-benchmark`: bytes for each live code, growth, latency at half load, and
-//! whether the time of an answer tells who has an account. Each starts its own servers and stops by itself.
+//! Figures that are no ratio to `redis-benchmark`: bytes for each live code, growth, latency at half load, memory,
+//! and whether the time of an answer tells who has an account. Each starts its own servers and stops by itself.
 
 mod bytes;
 mod enumeration;
 mod growth;
+mod ingest;
 mod latency;
+mod pacing;
 mod verifying;
 
 use clap::{Parser, ValueEnum, value_parser};
 
-/// Prints figures of the code engine, each with what it is held against.
+/// Prints figures of the code engine and the ingest, each with what it is held against.
 #[derive(Debug, Parser)]
 #[command(name = "figures")]
 struct Args {
@@ -28,6 +30,8 @@ enum Measured {
     Growth,
     /// p99 of `verify` at half load against PING's.
     Latency,
+    /// p99 of `webhook-ingest` at half load against a bare handler's, and its memory over a million requests.
+    Ingest,
     /// Times of checks and sends for phones with and without an account.
     Enumeration,
 }
@@ -40,6 +44,7 @@ fn main() -> anyhow::Result<()> {
             Measured::Bytes => bytes::run(args.codes).await,
             Measured::Growth => growth::run(args.codes).await,
             Measured::Latency => latency::run().await,
+            Measured::Ingest => ingest::run().await,
             Measured::Enumeration => enumeration::run().await,
         }
     })

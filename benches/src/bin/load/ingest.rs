@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use anyhow::{Context as _, ensure};
-use benches::{Receiver, Sender, Signed};
+use benches::{Receiver, Sender, Signed, cpu_time, median, resident_kb};
 use test_support::TestRedis;
 
 use crate::{
@@ -45,6 +45,7 @@ pub(crate) async fn run(server: &TestRedis, args: &Args) -> anyhow::Result<Repor
             _ => report.compare("ingest/other build", 1, at, 1.0),
         }
     }
+    let mut spent: Vec<Vec<Spent>> = names.iter().map(|_| Vec::new()).collect();
     let signed = Arc::new(Signed::new(args.requests));
     let mut connection = server.connection().await;
     for at in order(names.len(), args.rounds) {
@@ -57,19 +58,53 @@ pub(crate) async fn run(server: &TestRedis, args: &Args) -> anyhow::Result<Repor
             let (signed, sent) = (Arc::clone(&signed), Arc::clone(&sent));
             callers.push(Post { sender, signed, sent });
         }
+        let before = Spent::by(side, server)?;
         let leg = drive(callers, args.leg()).await?;
+        let sent = sent.load(Ordering::Relaxed);
+        spent[at].push(Spent::by(side, server)?.since(&before, sent));
         if side.stores {
-            let sent = sent.load(Ordering::Relaxed);
             let stored: usize = redis::cmd("XLEN").arg(STREAM).query_async(&mut connection).await?;
             ensure!(sent <= args.requests as usize, "a leg needs more requests: --requests {}", sent * 2);
             ensure!(stored == sent, "{sent} webhooks were acknowledged and {stored} are on the stream");
         }
         report.add(at, leg);
     }
-    for side in &sides.0 {
-        eprintln!("{}: {} MB resident", side.name, side.receiver.resident_kb()? / 1024);
+    eprintln!("microseconds of CPU a request, medians of the legs; memory now");
+    for (side, spent) in sides.0.iter().zip(&spent) {
+        let of = |figure: fn(&Spent) -> f64| median(spent.iter().map(figure).collect());
+        let (receiver, redis, callers) =
+            (of(|spent| spent.receiver), of(|spent| spent.redis), of(|spent| spent.callers));
+        let resident = resident_kb(side.receiver.pid()?)? / 1024;
+        eprintln!(
+            "{}: {receiver:.1}, Redis {redis:.1}, callers {callers:.1}; {resident} MB resident",
+            side.name
+        );
     }
     Ok(report)
+}
+
+/// CPU time in microseconds: so far, or a request.
+struct Spent {
+    receiver: f64,
+    redis: f64,
+    callers: f64,
+}
+
+impl Spent {
+    fn by(side: &Side, redis: &TestRedis) -> anyhow::Result<Self> {
+        let of = |pid| anyhow::Ok(cpu_time(pid)?.as_secs_f64() * 1e6);
+        let receiver = of(side.receiver.pid()?)?;
+        Ok(Self { receiver, redis: of(redis.pid())?, callers: of(std::process::id())? })
+    }
+
+    fn since(&self, before: &Self, requests: usize) -> Self {
+        let each = |now: f64, before: f64| (now - before) / requests as f64;
+        Self {
+            receiver: each(self.receiver, before.receiver),
+            redis: each(self.redis, before.redis),
+            callers: each(self.callers, before.callers),
+        }
+    }
 }
 
 const GO: &str = "Go net/http";

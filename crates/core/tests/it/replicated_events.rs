@@ -147,6 +147,37 @@ async fn every_outcome_waits_for_the_replica() {
     }
 }
 
+/// Some servers count only writes for `WAIT`: an outcome that wrote nothing would be confirmed at once there.
+#[tokio::test]
+async fn every_outcome_writes() {
+    let primary = TestRedis::start().await;
+    let _replica = primary.replica().await;
+    let store = confirmed_by(0, primary.addr());
+    let written = async || {
+        let info: redis::InfoDict = redis::cmd("INFO")
+            .arg("replication")
+            .query_async(&mut primary.connection().await)
+            .await
+            .expect("INFO");
+        info.get::<u64>("master_repl_offset").expect("an offset")
+    };
+    let mut before = written().await;
+    let mut outcomes = Vec::new();
+    for content in [1, 1, 2, 2, 1] {
+        if outcomes.len() == 4 {
+            let mut connection = primary.connection().await;
+            let _: () = redis::cmd("DEL").arg(STREAM).query_async(&mut connection).await.expect("DEL");
+            before = written().await;
+        }
+        outcomes.push(publish_to(&store, Queue::Events, "a", content).await.expect("it answers"));
+        let after = written().await;
+        assert!(after > before, "{outcomes:?}");
+        before = after;
+    }
+    use Published::{Conflict, Duplicate, Healed, New};
+    assert_eq!(outcomes, [New, Duplicate, Conflict, Duplicate, Healed]);
+}
+
 #[tokio::test]
 async fn events_that_come_together_share_one_wait_and_have_their_own_answers() {
     let world = World::start().await;
