@@ -109,7 +109,7 @@ impl Verified<'_> {
         let endpoint = self.endpoint();
         match self.read() {
             Ok(reading) => {
-                let identity = reading.identity(endpoint.name(), self.body());
+                let identity = reading.identity(endpoint.name(), self.message_id(), self.body());
                 let event = Event {
                     id: EventId::of(&identity),
                     endpoint: endpoint.name().to_owned(),
@@ -151,16 +151,17 @@ struct Reading {
 }
 
 impl Reading {
-    fn identity(&self, endpoint: &str, body: &[u8]) -> Identity {
+    /// A message id that was signed beside the body goes before the payload's own.
+    fn identity(&self, endpoint: &str, signed_id: Option<&str>, body: &[u8]) -> Identity {
         let (kind, message_id) = match &self.content {
-            Content::Reply(reply) => ("reply", reply.message_id.as_ref()),
-            Content::DeliveryReport(report) => ("delivery", Some(&report.message_id)),
+            Content::Reply(reply) => ("reply", reply.message_id.as_deref()),
+            Content::DeliveryReport(report) => ("delivery", Some(report.message_id.as_str())),
         };
-        match message_id {
+        match signed_id.or(message_id) {
             Some(message_id) => Identity::Message {
                 endpoint: endpoint.to_owned(),
                 kind,
-                message_id: message_id.clone(),
+                message_id: message_id.to_owned(),
                 status_code: self.status_code.clone(),
                 timestamp: self.timestamp.clone(),
             },
