@@ -96,6 +96,7 @@ pub(super) struct RawIngest {
     pub(super) bind: String,
     pub(super) metrics_bind: String,
     pub(super) body_limit_bytes: u64,
+    pub(super) trusted_hops: u64,
     pub(super) spool_dir: Option<String>,
 }
 
@@ -119,6 +120,8 @@ pub(super) struct RawEndpoint {
     pub(super) auth: Option<RawAuth>,
     #[serde(default)]
     pub(super) secrets: Vec<RawSecret>,
+    pub(super) addresses: Option<Vec<String>>,
+    pub(super) insecure: bool,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +131,7 @@ pub(super) struct RawAuth {
     pub(super) header: Option<String>,
     pub(super) prefix: Option<String>,
     pub(super) key_encoding: Option<String>,
+    pub(super) user: Option<String>,
 }
 
 #[derive(Deserialize)]

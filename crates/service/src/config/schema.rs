@@ -124,6 +124,7 @@ pub(super) const SECTIONS: &[Section] = &[
             Key::new("bind", Text).or(r#""0.0.0.0:3000""#),
             Key::new("metrics_bind", Text).or(r#""127.0.0.1:9464""#).also(METRICS),
             Key::new("body_limit_bytes", Number).or("65536"),
+            Key::new("trusted_hops", Number).or("0"),
             // Known, so that asking for it is answered with a reason.
             Key::new("spool_dir", Text).also(&["TEXTPROOF_SPOOL_DIR"]),
         ],
@@ -164,6 +165,7 @@ pub(super) const ENDPOINT: &[Key] = &[
             Key::new("header", Text),
             Key::new("prefix", Text),
             Key::new("key_encoding", Text),
+            Key::new("user", Text),
         ]),
     ),
     Key::new(
@@ -175,6 +177,8 @@ pub(super) const ENDPOINT: &[Key] = &[
             Key::new("not_after", Time),
         ]),
     ),
+    Key::new("addresses", Texts),
+    Key::new("insecure", Flag).or("false"),
 ];
 
 /// The regular variable of a key: `TEXTPROOF_OTP_TTL_SECONDS`.

@@ -55,6 +55,8 @@ impl Config {
         }
         let body_limit =
             self.number("ingest", "body_limit_bytes", ingest.body_limit_bytes, 1..=16 * 1024 * 1024)?;
+        // Looked at even where no endpoint has an allow-list that would use it.
+        self.number("ingest", "trusted_hops", ingest.trusted_hops, 0..=16)?;
         let endpoints = self.endpoints()?;
         Ok(IngestSettings {
             bind: self.address("ingest", "bind", &ingest.bind)?,
