@@ -24,6 +24,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use crate::peer::PeerAddress;
+
 /// Per connection, for the head of a request and for each piece of a body: memory is at most this times
 /// the number of connections.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -94,10 +96,11 @@ pub async fn serve(
     let mut connections = JoinSet::new();
 
     while let Some((stream, peer, permit)) = shutdown.run_until_cancelled(accept(&listener, &permits)).await {
-        // Handlers find the peer's address as axum's `ConnectInfo<SocketAddr>`.
+        // Handlers find the peer's address as axum's `ConnectInfo<SocketAddr>`, and as `PeerAddress`.
         let router = TowerToHyperService::new(router.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(PeerAddress(peer.ip()));
             router.call(request)
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));

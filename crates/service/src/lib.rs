@@ -12,6 +12,7 @@ pub mod config;
 pub mod exit;
 pub mod health;
 pub mod http;
+pub mod peer;
 pub mod problem;
 pub mod servers;
 pub mod shutdown;

@@ -5,5 +5,6 @@
 mod answer;
 mod body;
 mod receive;
+mod rotation;
 
 pub use receive::{Ingest, IngestOptions, router};

@@ -3,6 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
+use jiff::Timestamp;
 use textproof::store::{EventStore, Store};
 use textproof_service::{
     args::CommonArgs,
@@ -39,19 +40,26 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     let options = IngestOptions { body_limit: settings.body_limit, ..IngestOptions::default() };
     let ingest = Ingest::new(settings.endpoints, Arc::clone(&store) as Arc<dyn EventStore>, options);
-    let hooks = router(Arc::new(ingest)).merge(health::public_routes(checks(Arc::clone(&store))));
-    let internal = health::internal_routes(checks(store), metrics.clone());
+    let ingest = Arc::new(ingest);
+    let checks = checks(store, Arc::clone(&ingest));
+    let hooks = router(Arc::clone(&ingest)).merge(health::public_routes(checks.clone()));
+    let internal = health::internal_routes(checks, metrics.clone());
 
     let servers = Servers::bind(settings.bind, settings.metrics_bind).await?;
-    servers.serve(hooks, internal, metrics, shutdown).await?;
+    let watch = ingest.watch_secrets(shutdown.clone());
+    let (served, ()) = tokio::join!(servers.serve(hooks, internal, metrics, shutdown), watch);
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn checks(store: Arc<dyn Store>) -> impl Fn() -> CheckStore + Send + Sync + 'static {
+fn checks(store: Arc<dyn Store>, ingest: Arc<Ingest>) -> impl Fn() -> Checks + Clone + Send + Sync + 'static {
     move || {
-        let store = Arc::clone(&store);
-        Box::pin(async move { vec![Check::new("store", store.ping().await)] })
+        let (store, ingest) = (Arc::clone(&store), Arc::clone(&ingest));
+        Box::pin(async move {
+            let secrets = Check::warning("secrets", ingest.rotation_notices(Timestamp::now()));
+            vec![Check::new("store", store.ping().await), secrets]
+        })
     }
 }
 
-type CheckStore = std::pin::Pin<Box<dyn Future<Output = Vec<Check>> + Send>>;
+type Checks = std::pin::Pin<Box<dyn Future<Output = Vec<Check>> + Send>>;

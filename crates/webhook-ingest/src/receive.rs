@@ -15,7 +15,7 @@ use textproof::{
     stream::Producer,
     webhook::{Endpoint, Refused, Request as Webhook, Understood, Verified},
 };
-use textproof_service::problem::Problem;
+use textproof_service::{peer::PeerAddress, problem::Problem};
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{answer::Answer, body};
@@ -72,23 +72,30 @@ impl Ingest {
         }
     }
 
+    /// All endpoints, in no order.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.values()
+    }
+
     async fn receive(&self, name: &str, path_secret: Option<&str>, request: Request) -> Answer {
         let Some(endpoint) = self.endpoints.get(name) else {
             return Answer::NotFound;
         };
-        if let Err(refused) = endpoint.admits(path_secret, Timestamp::now()) {
+        let (head, body) = request.into_parts();
+        let peer = head.extensions.get::<PeerAddress>().map(|peer| peer.0);
+        let webhook = Webhook { headers: &head.headers, path_secret, peer, body: &[] };
+        if let Err(refused) = endpoint.admits(&webhook, Timestamp::now()) {
             return refuse(name, refused);
         }
         let Ok(Ok(_turn)) = timeout(self.options.queue_deadline, self.turns.acquire()).await else {
             return Answer::NotStored;
         };
-        let (head, body) = request.into_parts();
         let body = match body::read(body, self.options.body_limit, self.options.body_deadline).await {
             Ok(body) => body,
             Err(answer) => return answer,
         };
         let now = Timestamp::now();
-        let webhook = Webhook { headers: &head.headers, path_secret, body: &body };
+        let webhook = Webhook { body: &body, ..webhook };
         match endpoint.verify(&webhook, now) {
             Ok(verified) => self.store(&verified, now).await,
             Err(refused) => refuse(name, refused),
