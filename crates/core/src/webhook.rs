@@ -63,6 +63,9 @@ mod basic;
 mod header_secret;
 mod path_secret;
 
+// Why a request was refused, for people.
+mod explain;
+
 // What a verified body says.
 mod dialect;
 mod json;
@@ -71,6 +74,7 @@ pub use addresses::{AddressesError, AllowedAddresses};
 pub use basic::Basic;
 pub use dialect::{Dialect, NotUnderstood, Understood, UnknownDialect};
 pub use endpoint::Endpoint;
+pub use explain::{BodyChange, Explanation, Finding, explain};
 pub use header_secret::HeaderSecret;
 pub use hmac_body::HmacBody;
 pub use json::JsonFault;

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// How far a signed timestamp may be from the receiver's clock, in seconds, in either direction.
-const TOLERANCE_SECONDS: i64 = 300;
+pub(super) const TOLERANCE_SECONDS: i64 = 300;
 
 /// The most signatures that a list may offer; senders that rotate keys offer two.
 pub(super) const MAX_SIGNATURES: usize = 16;

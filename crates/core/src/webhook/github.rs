@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::{claim::Claim, hmac_body, refused::Refused};
 
-const SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature-256");
+pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature-256");
 
 pub(super) fn claim(headers: &HeaderMap) -> Result<Claim<'_>, Refused> {
     hmac_body::claim(headers, &SIGNATURE, b"sha256=")

@@ -13,6 +13,9 @@ use super::{
 const SIGNATURE: HeaderName = HeaderName::from_static("x-slack-signature");
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-slack-request-timestamp");
 
+/// All that it reads.
+pub(super) const HEADERS: [HeaderName; 2] = [SIGNATURE, TIMESTAMP];
+
 pub(super) fn claim(headers: &HeaderMap) -> Result<Claim<'_>, Refused> {
     let signature = hmac_body::claim(headers, &SIGNATURE, b"v0=")?;
     let timestamp = once(headers, &TIMESTAMP)?;

@@ -8,7 +8,7 @@ use super::{
     refused::Refused,
 };
 
-const SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
+pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
 
 /// Only `v1` counts: `v0` is a weaker scheme beside it.
 pub(super) fn claim(headers: &HeaderMap) -> Result<Claim<'_>, Refused> {
