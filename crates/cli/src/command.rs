@@ -11,6 +11,7 @@ pub(crate) mod send;
 pub(crate) mod token;
 pub(crate) mod unlock;
 pub(crate) mod verify;
+pub(crate) mod verify_signature;
 
 use textproof::{ClientAddress, Otp, PhoneNumber, Purpose};
 use textproof_service::{

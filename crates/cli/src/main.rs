@@ -38,6 +38,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Erase(options) => command::erase::run(&common.load_config()?, options, json).await,
         Command::Risk(options) => command::risk::run(&common.load_config()?, &options, json),
         Command::Token => command::token::run(&common.load_config()?, json).await,
+        Command::VerifySignature(options) => {
+            command::verify_signature::run(&common.load_config()?, &options, json)
+        }
         Command::Doctor => command::doctor::run(&common.load_config()?, json).await,
         Command::Config(ConfigCommand::Check) => command::config_check::run(&common.load_config()?, json),
     }

@@ -6,6 +6,7 @@ mod health;
 mod lint;
 mod operating;
 mod risk;
+mod signatures;
 
 use data_encoding::BASE64;
 use serde_json::Value;
