@@ -45,7 +45,8 @@ fn verifying_and_understanding(criterion: &mut Criterion) {
 }
 
 fn understood(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]) -> Understood {
-    let request = Request { headers, path_secret: (!endpoint.signs_body()).then_some(SECRET), body };
+    let request =
+        Request { headers, path_secret: (!endpoint.signs_body()).then_some(SECRET), peer: None, body };
     let now = Timestamp::UNIX_EPOCH;
     let understood = endpoint.verify(&request, now).expect("an authentic request").understand(now);
     assert!(matches!(understood, Understood::Event { .. }), "{understood:?}");
@@ -60,6 +61,7 @@ fn endpoint(dialect: Dialect, authentication: Authentication) -> Endpoint {
         dialect,
         authentication,
         secrets: vec![secret],
+        addresses: None,
     })
     .expect("sound settings")
 }

@@ -88,6 +88,7 @@ mod tests {
             dialect: Dialect::MobileApiConnect,
             authentication: Authentication::HmacBody(HmacBody::default()),
             secrets: vec![SecretEntry { id: "a".into(), value: SECRET.into(), not_after: None }],
+            addresses: None,
         })
         .expect("sound settings");
         let mut names = Vec::new();
@@ -98,7 +99,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             let signature = head.lines().find_map(|line| line.strip_prefix("x-mac-signature: "));
             headers.insert("x-mac-signature", signature.expect("a signature").parse().expect("a value"));
-            let request = Request { headers: &headers, path_secret: None, body: body.as_bytes() };
+            let request = Request { headers: &headers, path_secret: None, peer: None, body: body.as_bytes() };
             let verified = endpoint.verify(&request, Timestamp::UNIX_EPOCH).expect("it is signed");
             let Understood::Event { event, .. } = verified.understand(Timestamp::UNIX_EPOCH) else {
                 panic!("{body} is not understood");

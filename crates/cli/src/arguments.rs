@@ -2,7 +2,10 @@
 
 pub(crate) mod quarantine;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand};
 use textproof_service::args::CommonArgs;
@@ -46,6 +49,8 @@ pub(crate) enum Command {
     Risk(RiskOptions),
     /// Obtain, or find, the gateway's shared access token; it is never printed.
     Token,
+    /// Look at a captured webhook: whether its endpoint takes it, and what is wrong with it when not.
+    VerifySignature(VerifySignatureOptions),
     /// Look at configuration, Redis and gateway, and say what is not as it should be.
     Doctor,
     /// Events that wait on this host's disk while Redis cannot take them.
@@ -212,4 +217,28 @@ pub(crate) struct VerifyOptions {
     /// The session that the code was sent in.
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) session: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifySignatureOptions {
+    /// The endpoint's name in the configuration.
+    pub(crate) endpoint: String,
+    /// The body, byte for byte; `-` for stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) body: PathBuf,
+    /// The headers, one a line; the request line may stand first. What follows an empty line is not read.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) headers: Option<PathBuf>,
+    /// A header, beside those of the file. Other users of the machine see arguments: secrets belong into the file.
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub(crate) header: Vec<String>,
+    /// The path that was posted to, where the request line is not in the file. Arguments are seen, as above.
+    #[arg(long)]
+    pub(crate) path: Option<String>,
+    /// The address that the connection came from, for endpoints with a list of addresses.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) peer: Option<IpAddr>,
+    /// When it was received: RFC 3339, or seconds since the epoch [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) at: Option<String>,
 }

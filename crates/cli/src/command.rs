@@ -13,6 +13,7 @@ pub(crate) mod spool;
 pub(crate) mod token;
 pub(crate) mod unlock;
 pub(crate) mod verify;
+pub(crate) mod verify_signature;
 
 use textproof::{ClientAddress, Otp, PhoneNumber, Purpose};
 use textproof_service::{

@@ -153,6 +153,7 @@ fn endpoints(path_secret: &str, signing_secret: &str) -> anyhow::Result<[Endpoin
             dialect,
             authentication,
             secrets: vec![SecretEntry { id: "local".into(), value, not_after: None }],
+            addresses: None,
         })
     };
     Ok([

@@ -41,6 +41,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             command::quarantine::run(&common.load_config()?, quarantine, json).await
         }
         Command::Token => command::token::run(&common.load_config()?, json).await,
+        Command::VerifySignature(options) => {
+            command::verify_signature::run(&common.load_config()?, &options, json)
+        }
         Command::Doctor => command::doctor::run(&common.load_config()?, json).await,
         Command::Spool(command) => command::spool::run(&common.load_config()?, command, json).await,
         Command::Config(ConfigCommand::Check) => command::config_check::run(&common.load_config()?, json),

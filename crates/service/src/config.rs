@@ -17,6 +17,7 @@ mod schema;
 mod secrets;
 mod variables;
 
+mod authentication;
 mod endpoints;
 mod gateways;
 mod limits;

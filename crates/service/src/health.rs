@@ -26,12 +26,20 @@ pub struct Check {
     pub name: &'static str,
     /// Why it cannot be used; `None` when it can. Shown on the metrics bind only, yet without secrets.
     pub problem: Option<String>,
+    /// What someone should see to before it becomes a problem; it does not make anything unready.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl Check {
     /// A check from the outcome of asking.
     pub fn new(name: &'static str, outcome: Result<(), impl std::fmt::Display>) -> Self {
-        Self { name, problem: outcome.err().map(|error| error.to_string()) }
+        Self { name, problem: outcome.err().map(|error| error.to_string()), warnings: Vec::new() }
+    }
+
+    /// A check that passes, with what is to be seen to.
+    pub fn warning(name: &'static str, warnings: Vec<String>) -> Self {
+        Self { name, problem: None, warnings }
     }
 }
 
@@ -87,7 +95,7 @@ where
 
 /// `Ok` when all have passed.
 async fn ask<F: Future<Output = Vec<Check>>>(checks: &impl Fn() -> F) -> Result<Vec<Check>, Vec<Check>> {
-    let late = |_| vec![Check { name: "deadline", problem: Some(format!("no answer within {DEADLINE:?}")) }];
+    let late = |_| vec![Check::new("deadline", Err(format!("no answer within {DEADLINE:?}")))];
     let checks = timeout(DEADLINE, checks()).await.unwrap_or_else(late);
     match checks.iter().all(|check| check.problem.is_none()) {
         true => Ok(checks),

@@ -1,13 +1,20 @@
 //! Reading and verifying: everything between a request's head and an event that can be believed.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{extract::Request, http::request::Parts};
+use axum::{
+    extract::{ConnectInfo, Request},
+    http::request::Parts,
+};
 use bytes::Bytes;
 use jiff::Timestamp;
 use textproof::webhook::{Endpoint, Refused, Request as Webhook, Verified};
-use textproof_service::seats::{Seat, Seats};
+use textproof_service::{
+    peer::PeerAddress,
+    seats::{Seat, Seats},
+};
 use tokio::time::timeout;
 
 use crate::{answer::Answer, body};
@@ -60,17 +67,19 @@ impl Door {
         Self { limits, turns: Seats::new(limits.concurrency) }
     }
 
-    /// Reads a request whose path the endpoint admits.
+    /// Reads a request whose path and address the endpoint admits.
     pub(crate) async fn read(
         &self,
         endpoint: &Endpoint,
         path_secret: Option<&str>,
         request: Request,
     ) -> Result<Received, Answer> {
-        endpoint.admits(path_secret, Timestamp::now()).map_err(|refused| refuse(endpoint.name(), refused))?;
+        let (head, body) = request.into_parts();
+        let webhook = Webhook { headers: &head.headers, path_secret, peer: peer(&head), body: &[] };
+        let admitted = endpoint.admits(&webhook, Timestamp::now());
+        admitted.map_err(|refused| refuse(endpoint.name(), refused))?;
         let turn = timeout(self.limits.queue_deadline, self.turns.take()).await;
         let mut turn = turn.map_err(|_| Answer::NotStored)?;
-        let (head, body) = request.into_parts();
         let body = tokio::select! {
             biased;
             read = body::read(body, self.limits.body_limit, self.limits.body_deadline) => read?,
@@ -91,7 +100,8 @@ impl Received {
         endpoint: &'a Endpoint,
         path_secret: Option<&'a str>,
     ) -> Result<Verified<'a>, Answer> {
-        let webhook = Webhook { headers: &self.head.headers, path_secret, body: &self.body };
+        let (peer, body) = (peer(&self.head), &self.body[..]);
+        let webhook = Webhook { headers: &self.head.headers, path_secret, peer, body };
         let verified =
             endpoint.verify(&webhook, self.at).map_err(|refused| refuse(endpoint.name(), refused))?;
         metrics::counter!(
@@ -101,6 +111,12 @@ impl Received {
         .increment(1);
         Ok(verified)
     }
+}
+
+/// Who has connected, as our own server says, or any other that axum runs on.
+fn peer(head: &Parts) -> Option<IpAddr> {
+    let known = head.extensions.get::<PeerAddress>().map(|peer| peer.0);
+    known.or_else(|| Some(head.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()))
 }
 
 /// The sender learns nothing; the operator learns why, and only the operator.
@@ -132,6 +148,7 @@ mod tests {
             dialect: Dialect::Connexus,
             authentication: Authentication::PathSecret {},
             secrets: vec![secret],
+            addresses: None,
         })
         .unwrap()
     }

@@ -10,6 +10,7 @@ mod body;
 mod depth;
 mod door;
 mod receive;
+mod rotation;
 pub mod spool;
 mod storage;
 

@@ -4,6 +4,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{Json, routing::get};
 use clap::Parser;
+use jiff::Timestamp;
 use mimalloc::MiMalloc;
 use textproof::store::{EventStore, PhoneStore, Store};
 use textproof_service::{
@@ -77,8 +78,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     for (endpoint, rate) in settings.rates {
         ingest = ingest.with_rate(&endpoint, rate);
     }
-    let checks = checks(store, spool.clone());
-    let hooks = router(Arc::new(ingest)).merge(health::public_routes(checks.clone()));
+    let ingest = Arc::new(ingest);
+    let (watching, stop) = (Arc::clone(&ingest), shutdown.clone());
+    tasks.spawn(async move { watching.watch_secrets(stop).await });
+    let checks = checks(store, spool.clone(), Arc::clone(&ingest));
+    let hooks = router(ingest).merge(health::public_routes(checks.clone()));
     let mut internal = health::internal_routes(checks, metrics.clone());
     if let Some(spool) = spool {
         internal = internal.route("/spool", get(async move || Json(spool.report())));
@@ -125,13 +129,20 @@ fn drain(
 fn checks(
     store: Arc<dyn Store>,
     spool: Option<Spool>,
+    ingest: Arc<Ingest>,
 ) -> impl Fn() -> Checks + Clone + Send + Sync + 'static {
     move || {
-        let (store, spool) = (Arc::clone(&store), spool.clone());
+        let (store, spool, ingest) = (Arc::clone(&store), spool.clone(), Arc::clone(&ingest));
         Box::pin(async move {
             let answer = store.ping().await;
             let spooling = spool.is_some_and(|spool| spool.report().refusing.is_none());
-            vec![Check::new("store", if spooling { Ok(()) } else { answer })]
+            let store = match answer {
+                Err(error) if spooling => {
+                    Check::warning("store", vec![format!("{error}; events go to the spool")])
+                }
+                answer => Check::new("store", answer),
+            };
+            vec![store, Check::warning("secrets", ingest.rotation_notices(Timestamp::now()))]
         })
     }
 }

@@ -49,6 +49,11 @@ impl Ingest {
         self
     }
 
+    /// All endpoints, in no order.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.values()
+    }
+
     async fn receive(&self, name: &str, path_secret: Option<&str>, request: Request) -> Answer {
         let Some(endpoint) = self.endpoints.get(name) else {
             return Answer::NotFound;
@@ -76,8 +81,7 @@ impl Ingest {
             }
             Understood::Quarantine { reason, .. } => {
                 tracing::warn!(endpoint = name, %reason, "an authentic webhook was not understood and is kept");
-                let at = u64::try_from(now.as_millisecond()).unwrap_or_default();
-                (Outgoing::quarantined(name, reason.as_str(), at, body.clone()), true)
+                (Outgoing::quarantined(verified, reason, now), true)
             }
             Understood::BadRequest(reason) => {
                 tracing::warn!(endpoint = name, %reason, "webhook refused");

@@ -7,6 +7,7 @@ mod lint;
 mod operating;
 mod quarantine;
 mod risk;
+mod signatures;
 mod spool;
 
 use data_encoding::BASE64;

@@ -1,5 +1,6 @@
 //! The real webhook-ingest: what it refuses, what it keeps, and what it says while Redis is away.
 
+mod authentication;
 mod counts;
 mod dialects;
 mod duplicates;

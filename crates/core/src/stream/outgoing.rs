@@ -7,12 +7,14 @@
 //! ```
 
 use bytes::{Buf, Bytes};
+use jiff::Timestamp;
 
 use super::wire;
 use crate::{
     event::{Content, ContentDigest, Event, EventId, Identity},
     secret::FingerprintKey,
     store::{PhoneStore, Publish, Queue, StoreError},
+    webhook::{NotUnderstood, Verified},
 };
 
 const VERSION: u8 = 1;
@@ -45,19 +47,29 @@ impl Outgoing {
         }
     }
 
-    /// The original bytes of an authentic webhook that was not understood. `reason` is a stable word;
-    /// `received_at_ms` counts from the Unix epoch.
+    /// The original bytes of a genuine webhook that was not understood.
     #[must_use]
-    pub fn quarantined(endpoint: &str, reason: &str, received_at_ms: u64, raw: Bytes) -> Self {
+    pub fn quarantined(verified: &Verified<'_>, reason: NotUnderstood, received_at: Timestamp) -> Self {
+        let raw = Bytes::copy_from_slice(verified.body());
+        let note = wire::Note {
+            endpoint: verified.endpoint().name().to_owned(),
+            reason: reason.as_str().to_owned(),
+            received_at_ms: u64::try_from(received_at.as_millisecond()).unwrap_or_default(),
+            message_id: verified.message_id().map(str::to_owned),
+        };
+        Self::kept(&note, raw)
+    }
+
+    fn kept(note: &wire::Note, raw: Bytes) -> Self {
         // The whole body is the identity, so there is no other content under it. No endpoint is named like
         // this, so an event with the same body keeps its own mark.
-        let id = EventId::of(&Identity::of_body(&format!("quarantine of {endpoint}"), &raw));
+        let id = EventId::of(&Identity::of_body(&format!("quarantine of {}", note.endpoint), &raw));
         Self {
             queue: Queue::Quarantine,
             conflict_id: id.clone(),
             id,
             digest: ContentDigest([0; 8]),
-            envelope: wire::encode_quarantined(endpoint, reason, received_at_ms),
+            envelope: wire::encode_quarantined(note),
             raw,
         }
     }
@@ -214,7 +226,7 @@ mod tests {
         #[test]
         fn what_was_written_reads_back(raw in prop::collection::vec(any::<u8>(), 0..300), quarantined: bool) {
             let outgoing = match quarantined {
-                true => Outgoing::quarantined("mac", "not_utf8", 17, Bytes::copy_from_slice(&raw)),
+                true => Outgoing::kept(&wire::Note::unreadable(), Bytes::copy_from_slice(&raw)),
                 false => reply(&raw),
             };
             prop_assert_eq!(Outgoing::from_bytes(outgoing.to_bytes()), Ok(outgoing));
@@ -242,7 +254,7 @@ mod tests {
     fn the_sender_is_known_of_replies_only() {
         let (tenant, phone, received) = reply(b"{}").sender().expect("a sender");
         assert_eq!((tenant.as_str(), phone.as_str(), received), ("default", "+64211234567", 17));
-        assert_eq!(Outgoing::quarantined("mac", "empty_body", 1, Bytes::new()).sender(), None);
+        assert_eq!(Outgoing::kept(&wire::Note::unreadable(), Bytes::new()).sender(), None);
         assert!(!format!("{:?}", reply(b"canary")).contains("canary"));
     }
 }

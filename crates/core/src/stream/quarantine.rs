@@ -95,6 +95,8 @@ pub struct Quarantined {
     pub reason: String,
     /// Receive time in milliseconds since the Unix epoch.
     pub received_at_ms: u64,
+    /// The id that was signed beside the body; it names the message whatever the payload says.
+    message_id: Option<String>,
     kept: Kept,
 }
 
@@ -120,15 +122,16 @@ impl Quarantined {
     /// What it says to its endpoint as that is configured now.
     #[must_use]
     pub fn understand(&self, endpoint: &Endpoint) -> Understood {
-        endpoint.understand_kept(self.raw(), self.received_at().unwrap_or_default())
+        let received_at = self.received_at().unwrap_or_default();
+        endpoint.understand_kept(self.raw(), self.message_id.as_deref(), received_at)
     }
 }
 
 impl From<Kept> for Quarantined {
     fn from(kept: Kept) -> Self {
         let note = wire::decode_quarantined(&kept.envelope).unwrap_or_else(|_| wire::Note::unreadable());
-        let wire::Note { endpoint, reason, received_at_ms } = note;
-        Self { endpoint, reason, received_at_ms, kept }
+        let wire::Note { endpoint, reason, received_at_ms, message_id } = note;
+        Self { endpoint, reason, received_at_ms, message_id, kept }
     }
 }
 

@@ -30,9 +30,8 @@ struct OwnedEnvelope {
 #[derive(Serialize)]
 struct Quarantined<'a> {
     v: u32,
-    endpoint: &'a str,
-    reason: &'a str,
-    received_at_ms: u64,
+    #[serde(flatten)]
+    note: &'a Note,
 }
 
 /// The envelope has another version, or is none. Never contains what it holds.
@@ -61,23 +60,26 @@ pub(super) fn encode(event: &Event) -> String {
 }
 
 #[expect(clippy::expect_used, reason = "our own types have string keys only, so they serialise")]
-pub(super) fn encode_quarantined(endpoint: &str, reason: &str, received_at_ms: u64) -> String {
-    serde_json::to_string(&Quarantined { v: VERSION, endpoint, reason, received_at_ms })
-        .expect("a quarantine note serialises")
+pub(super) fn encode_quarantined(note: &Note) -> String {
+    serde_json::to_string(&Quarantined { v: VERSION, note }).expect("a quarantine note serialises")
 }
 
 /// The note that a quarantined body is kept with.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize, Debug, PartialEq, Eq)]
 pub(super) struct Note {
     pub(super) endpoint: String,
     pub(super) reason: String,
     pub(super) received_at_ms: u64,
+    /// The id that was signed beside the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) message_id: Option<String>,
 }
 
 impl Note {
     /// What stands for a note that another version wrote: the bytes are there all the same.
     pub(super) fn unreadable() -> Self {
-        Self { endpoint: String::new(), reason: "unreadable_note".to_owned(), received_at_ms: 0 }
+        let reason = "unreadable_note".to_owned();
+        Self { endpoint: String::new(), reason, received_at_ms: 0, message_id: None }
     }
 }
 
@@ -196,11 +198,11 @@ mod tests {
 
     #[test]
     fn a_note_of_the_quarantine_reads_back_as_it_was_written() {
-        let note = decode_quarantined(&encode_quarantined("websms", "too_deep", 7)).unwrap();
-        assert_eq!(
-            (note.endpoint.as_str(), note.reason.as_str(), note.received_at_ms),
-            ("websms", "too_deep", 7)
-        );
+        for message_id in [None, Some("msg_1".to_owned())] {
+            let (endpoint, reason) = ("websms".to_owned(), "too_deep".to_owned());
+            let note = Note { endpoint, reason, received_at_ms: 7, message_id };
+            assert_eq!(decode_quarantined(&encode_quarantined(&note)), Ok(note));
+        }
         assert_eq!(decode_quarantined(r#"{"v":2}"#).err(), Some(WireError::Version(2)));
     }
 

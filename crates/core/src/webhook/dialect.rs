@@ -113,7 +113,7 @@ impl Verified<'_> {
         let endpoint = self.endpoint();
         match self.read() {
             Ok(reading) => {
-                let identity = reading.identity(endpoint.name(), self.body());
+                let identity = reading.identity(endpoint.name(), self.message_id(), self.body());
                 let event = Event {
                     id: EventId::of(&identity),
                     endpoint: endpoint.name().to_owned(),
@@ -148,8 +148,13 @@ impl Verified<'_> {
 impl Endpoint {
     /// Reads bytes that came from the quarantine: verified when they were received, and kept with the name of this
     /// endpoint. Anything else must be [verified](Endpoint::verify) first.
-    pub(crate) fn understand_kept(&self, body: &[u8], received_at: Timestamp) -> Understood {
-        Verified::kept(self, body).understand(received_at)
+    pub(crate) fn understand_kept(
+        &self,
+        body: &[u8],
+        message_id: Option<&str>,
+        received_at: Timestamp,
+    ) -> Understood {
+        Verified::kept(self, body, message_id).understand(received_at)
     }
 }
 
@@ -161,17 +166,18 @@ struct Reading {
 }
 
 impl Reading {
-    fn identity(&self, endpoint: &str, body: &[u8]) -> Identity {
+    /// A message id that was signed beside the body goes before the payload's own.
+    fn identity(&self, endpoint: &str, signed_id: Option<&str>, body: &[u8]) -> Identity {
         let (kind, message_id) = match &self.content {
-            Content::Reply(reply) => ("reply", reply.message_id.as_ref()),
-            Content::DeliveryReport(report) => ("delivery", Some(&report.message_id)),
-            Content::Other(other) => ("other", other.message_id.as_ref()),
+            Content::Reply(reply) => ("reply", reply.message_id.as_deref()),
+            Content::DeliveryReport(report) => ("delivery", Some(report.message_id.as_str())),
+            Content::Other(other) => ("other", other.message_id.as_deref()),
         };
-        match message_id {
+        match signed_id.or(message_id) {
             Some(message_id) => Identity::Message {
                 endpoint: endpoint.to_owned(),
                 kind,
-                message_id: message_id.clone(),
+                message_id: message_id.to_owned(),
                 status_code: self.status_code.clone(),
                 timestamp: self.timestamp.clone(),
             },

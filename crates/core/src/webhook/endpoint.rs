@@ -5,13 +5,18 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::{
-    Dialect, PointerError, PointerSettings,
+    AllowedAddresses, Dialect, PointerError, PointerSettings,
     dialect::Pointers,
-    hmac_body::{HmacBody, HmacBodyKey},
-    path_secret::PathSecret,
+    header_secret,
+    header_secret::HeaderSecret,
+    path_secret,
+    rotation::{LastUse, Life},
     settings::{
         Authentication, EndpointError, EndpointSettings, EndpointWarning, SecretEntry, WEAK_KEY_BYTES,
     },
+    shared_secret::SharedSecret,
+    signature::Signature,
+    signing_key::SigningKey,
 };
 
 /// A webhook address whose requests can be verified. Built once at start, shared by all requests.
@@ -23,6 +28,7 @@ pub struct Endpoint {
     dialect: Dialect,
     pointers: Pointers,
     scheme: Scheme,
+    addresses: Option<AllowedAddresses>,
     warnings: Vec<EndpointWarning>,
 }
 
@@ -33,25 +39,10 @@ impl Endpoint {
     /// [`EndpointError`] names what is wrong; it never contains a secret.
     pub fn new(settings: EndpointSettings) -> Result<Self, EndpointError> {
         settings.check()?;
-        let EndpointSettings { name, tenant, dialect, authentication, secrets } = settings;
-        let mut warnings = Vec::new();
-        let scheme = match authentication {
-            Authentication::HmacBody(settings) => {
-                settings.check()?;
-                let key = |entry: &SecretEntry| {
-                    let key = settings.key(entry)?;
-                    if key.bytes < WEAK_KEY_BYTES {
-                        let (id, bytes) = (entry.id.clone(), key.bytes);
-                        warnings.push(EndpointWarning::ShortKey { id, bytes });
-                    }
-                    Ok(key)
-                };
-                let keys = held(&secrets, key)?;
-                Scheme::HmacBody { settings, keys }
-            }
-            Authentication::PathSecret {} => Scheme::PathSecret(held(&secrets, PathSecret::new)?),
-        };
-        Ok(Self { name, tenant, dialect, pointers: Pointers::default(), scheme, warnings })
+        let EndpointSettings { name, tenant, dialect, authentication, secrets, addresses } = settings;
+        let scheme = Scheme::new(authentication, &secrets)?;
+        let warnings = scheme.warnings();
+        Ok(Self { name, tenant, dialect, pointers: Pointers::default(), scheme, addresses, warnings })
     }
 
     /// The same endpoint, reading its generic payloads where these pointers say.
@@ -83,22 +74,22 @@ impl Endpoint {
         self.dialect
     }
 
-    /// The scheme's name in configuration, for logs and metrics.
+    /// The scheme's name in configuration, for logs and metrics; `none` for an endpoint that asks for nothing.
     #[must_use]
     pub fn scheme_name(&self) -> &'static str {
-        match self.scheme {
-            Scheme::HmacBody { .. } => "hmac-body",
+        match &self.scheme {
+            Scheme::Signed { signature, .. } => signature.name(),
             Scheme::PathSecret(_) => "path-secret",
+            Scheme::Basic(_) => "basic",
+            Scheme::HeaderSecret { .. } => "header-secret",
+            Scheme::Insecure => "none",
         }
     }
 
     /// Whether the scheme signs the body, so that a body that makes no sense is still the gateway's own.
     #[must_use]
     pub fn signs_body(&self) -> bool {
-        match self.scheme {
-            Scheme::HmacBody { .. } => true,
-            Scheme::PathSecret(_) => false,
-        }
+        matches!(self.scheme, Scheme::Signed { .. })
     }
 
     /// What an operator should know about settings that are accepted all the same.
@@ -113,6 +104,20 @@ impl Endpoint {
 
     pub(super) fn pointers(&self) -> &Pointers {
         &self.pointers
+    }
+
+    pub(super) fn addresses(&self) -> Option<&AllowedAddresses> {
+        self.addresses.as_ref()
+    }
+
+    pub(super) fn lives(&self) -> Vec<Life<'_>> {
+        match &self.scheme {
+            Scheme::Signed { keys, .. } => keys.iter().map(Life::from).collect(),
+            Scheme::PathSecret(secrets) | Scheme::Basic(secrets) | Scheme::HeaderSecret { secrets, .. } => {
+                secrets.iter().map(Life::from).collect()
+            }
+            Scheme::Insecure => Vec::new(),
+        }
     }
 }
 
@@ -129,14 +134,63 @@ impl fmt::Debug for Endpoint {
 
 /// A scheme with its keys prepared: what is computed from a secret is computed once.
 pub(super) enum Scheme {
-    HmacBody { settings: HmacBody, keys: Vec<Held<HmacBodyKey>> },
-    PathSecret(Vec<Held<PathSecret>>),
+    Signed { signature: Signature, keys: Vec<Held<SigningKey>> },
+    PathSecret(Vec<Held<SharedSecret>>),
+    Basic(Vec<Held<SharedSecret>>),
+    HeaderSecret { settings: HeaderSecret, secrets: Vec<Held<SharedSecret>> },
+    Insecure,
+}
+
+impl Scheme {
+    fn new(authentication: Authentication, secrets: &[SecretEntry]) -> Result<Self, EndpointError> {
+        let signed = |signature: Signature| {
+            let keys = held(secrets, |entry| signature.key_encoding().key(entry))?;
+            Ok(Self::Signed { signature, keys })
+        };
+        match authentication {
+            Authentication::HmacBody(settings) => {
+                settings.check()?;
+                signed(Signature::HmacBody(settings))
+            }
+            Authentication::StandardWebhooks {} => signed(Signature::StandardWebhooks),
+            Authentication::Github {} => signed(Signature::Github),
+            Authentication::Stripe {} => signed(Signature::Stripe),
+            Authentication::Slack {} => signed(Signature::Slack),
+            Authentication::PathSecret {} => Ok(Self::PathSecret(held(secrets, path_secret::secret)?)),
+            Authentication::Basic(settings) => {
+                settings.check()?;
+                Ok(Self::Basic(held(secrets, |entry| settings.secret(entry))?))
+            }
+            Authentication::HeaderSecret(settings) => {
+                settings.check()?;
+                let secrets = held(secrets, header_secret::secret)?;
+                Ok(Self::HeaderSecret { settings, secrets })
+            }
+            Authentication::Insecure => Ok(Self::Insecure),
+        }
+    }
+
+    fn warnings(&self) -> Vec<EndpointWarning> {
+        match self {
+            Self::Signed { keys, .. } => {
+                let weak = keys.iter().filter(|key| key.key.bytes < WEAK_KEY_BYTES);
+                let warning = |key: &Held<SigningKey>| EndpointWarning::ShortKey {
+                    id: key.id.clone(),
+                    bytes: key.key.bytes,
+                };
+                weak.map(warning).collect()
+            }
+            Self::Insecure => vec![EndpointWarning::Insecure],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A prepared secret with its id and its end.
 pub(super) struct Held<K> {
     pub(super) id: String,
     pub(super) not_after: Option<Timestamp>,
+    pub(super) last_use: LastUse,
     pub(super) key: K,
 }
 
@@ -144,127 +198,28 @@ impl<K> Held<K> {
     pub(super) fn is_live(&self, now: Timestamp) -> bool {
         self.not_after.is_none_or(|end| now <= end)
     }
+
+    /// Notes that it verified a request, and gives its id.
+    pub(super) fn used(&self, now: Timestamp) -> &str {
+        self.last_use.note(now);
+        &self.id
+    }
 }
 
 fn held<K>(
     secrets: &[SecretEntry],
-    mut prepare: impl FnMut(&SecretEntry) -> Result<K, EndpointError>,
+    prepare: impl Fn(&SecretEntry) -> Result<K, EndpointError>,
 ) -> Result<Vec<Held<K>>, EndpointError> {
     let hold = |entry: &SecretEntry| {
-        Ok(Held { key: prepare(entry)?, id: entry.id.clone(), not_after: entry.not_after })
+        Ok(Held {
+            key: prepare(entry)?,
+            id: entry.id.clone(),
+            not_after: entry.not_after,
+            last_use: LastUse::never(),
+        })
     };
     secrets.iter().map(hold).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use secrecy::SecretString;
-
-    use super::{super::KeyEncoding, *};
-
-    fn settings(authentication: Authentication, secrets: &[(&str, &str)]) -> EndpointSettings {
-        let entry = |&(id, value): &(&str, &str)| SecretEntry {
-            id: id.into(),
-            value: SecretString::from(value),
-            not_after: None,
-        };
-        EndpointSettings {
-            name: "mac".into(),
-            tenant: "default".into(),
-            dialect: Dialect::MobileApiConnect,
-            authentication,
-            secrets: secrets.iter().map(entry).collect(),
-        }
-    }
-
-    fn hmac(secrets: &[(&str, &str)]) -> Result<Endpoint, EndpointError> {
-        Endpoint::new(settings(Authentication::HmacBody(HmacBody::default()), secrets))
-    }
-
-    fn path(secrets: &[(&str, &str)]) -> Result<Endpoint, EndpointError> {
-        Endpoint::new(settings(Authentication::PathSecret {}, secrets))
-    }
-
-    #[test]
-    fn names_fit_a_path_and_a_label() {
-        for (name, good) in [
-            ("mac", true),
-            ("a-1", true),
-            ("", false),
-            ("Mac", false),
-            ("a/b", false),
-            (&"a".repeat(33), false),
-        ] {
-            let mut settings = settings(Authentication::PathSecret {}, &[("a", "AAAAAAAAAAAAAAAAAAAAAA")]);
-            settings.name = name.into();
-            assert_eq!(Endpoint::new(settings).is_ok(), good, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_endpoint_that_anyone_could_post_to_is_refused() {
-        assert_eq!(hmac(&[]).unwrap_err(), EndpointError::NoSecrets);
-        assert_eq!(hmac(&[("a", "")]).unwrap_err(), EndpointError::EmptySecret("a".into()));
-        for weak in ["short", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA/", "AAAAAAAAAAAAAAAAAAAAA é"] {
-            assert_eq!(
-                path(&[("a", weak)]).unwrap_err(),
-                EndpointError::WeakPathSecret("a".into()),
-                "{weak}"
-            );
-        }
-        assert!(path(&[("a", "AAAAAAAAAAAAAAAAAAAA_-")]).is_ok());
-    }
-
-    #[test]
-    fn nothing_left_after_the_key_encoding_is_an_empty_secret() {
-        for encoding in [KeyEncoding::Utf8Stripped, KeyEncoding::Base64] {
-            let auth = Authentication::HmacBody(HmacBody { key_encoding: encoding, ..HmacBody::default() });
-            let error = Endpoint::new(settings(auth, &[("a", "whsec_")])).unwrap_err();
-            assert_eq!(error, EndpointError::EmptySecret("a".into()));
-        }
-    }
-
-    #[test]
-    fn secret_ids_are_labels_and_unique() {
-        let twice = hmac(&[("a", "0123456789abcdef"), ("a", "fedcba9876543210")]);
-        assert_eq!(twice.unwrap_err(), EndpointError::DuplicateSecretId("a".into()));
-        assert_eq!(hmac(&[("a b", "x")]).unwrap_err(), EndpointError::SecretId { position: 1 });
-    }
-
-    #[test]
-    fn a_short_signing_key_is_a_warning() {
-        let endpoint = hmac(&[("new", "0123456789abcdef"), ("old", "short")]).unwrap();
-        assert_eq!(endpoint.warnings(), [EndpointWarning::ShortKey { id: "old".into(), bytes: 5 }]);
-    }
-
-    #[test]
-    fn nothing_that_prints_holds_a_secret() {
-        let secrets = [("a", "whsec_canary-canary-canary")];
-        let settings = settings(Authentication::HmacBody(HmacBody::default()), &secrets);
-        assert!(!format!("{settings:?}").contains("canary"));
-        assert!(!format!("{:?}", Endpoint::new(settings).unwrap()).contains("canary"));
-        let auth = HmacBody { key_encoding: KeyEncoding::Base64, ..HmacBody::default() };
-        let error = Endpoint::new(self::settings(Authentication::HmacBody(auth), &secrets)).unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("canary"));
-    }
-
-    #[test]
-    fn authentication_reads_as_configuration_writes_it() {
-        let read = |json: &str| serde_json::from_str::<Authentication>(json);
-        let full =
-            r#"{"scheme":"hmac-body","header":"X-Signature","prefix":"","key_encoding":"utf8-stripped"}"#;
-        let Authentication::HmacBody(settings) = read(full).unwrap() else { panic!("hmac-body") };
-        assert_eq!((settings.header.as_str(), settings.prefix.as_str()), ("x-signature", ""));
-        assert_eq!(settings.key_encoding, KeyEncoding::Utf8Stripped);
-        assert_eq!(read(r#"{"scheme":"hmac-body"}"#).unwrap(), Authentication::HmacBody(HmacBody::default()));
-        assert_eq!(read(r#"{"scheme":"path-secret"}"#).unwrap(), Authentication::PathSecret {});
-        for bad in [
-            r#"{"scheme":"path-secret","header":"x"}"#,
-            r#"{"scheme":"hmac-body","headers":"x"}"#,
-            r#"{"scheme":"hmac-body","header":"no spaces"}"#,
-            r#"{"scheme":"none"}"#,
-        ] {
-            assert!(read(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -2,42 +2,33 @@
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use super::{
     endpoint::Held,
+    refused::Refused,
     settings::{EndpointError, SecretEntry},
-    verify::{Match, Refused, first_match},
+    shared_secret::{MIN_CHARS, SharedSecret, find},
+    verify::Match,
 };
 
-/// 128 bits, six to a character.
-const MIN_CHARS: usize = 22;
-
-/// The digest of a path secret: what is compared has one length whatever was given, and the comparison
-/// takes the same time wherever the two differ.
-pub(super) struct PathSecret([u8; 32]);
-
-impl PathSecret {
-    pub(super) fn new(entry: &SecretEntry) -> Result<Self, EndpointError> {
-        let text = entry.value.expose_secret();
-        let url_safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-        if text.len() < MIN_CHARS || !text.bytes().all(url_safe) {
-            return Err(EndpointError::WeakPathSecret(entry.id.clone()));
-        }
-        Ok(Self(Sha256::digest(text).into()))
+pub(super) fn secret(entry: &SecretEntry) -> Result<SharedSecret, EndpointError> {
+    let text = entry.value.expose_secret();
+    let url_safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if text.len() < MIN_CHARS || !text.bytes().all(url_safe) {
+        return Err(EndpointError::WeakPathSecret(entry.id.clone()));
     }
+    Ok(SharedSecret::of(&[text.as_bytes()]))
 }
 
-/// The id of the secret that was given.
-pub(super) fn verify<'a>(
-    secrets: &'a [Held<PathSecret>],
-    given: &str,
+/// The secret that was given in the path.
+pub(super) fn verify<'k>(
+    secrets: &'k [Held<SharedSecret>],
+    given: Option<&str>,
     now: Timestamp,
-) -> Result<&'a str, Refused> {
-    let given: [u8; 32] = Sha256::digest(given).into();
-    match first_match(secrets, now, |secret| secret.0.ct_eq(&given).into()) {
-        Match::Live(id) => Ok(id),
+) -> Result<&'k Held<SharedSecret>, Refused> {
+    let given = given.ok_or(Refused::MissingPathSecret)?;
+    match find(secrets, given.as_bytes(), now) {
+        Match::Live(held) => Ok(held),
         Match::Expired => Err(Refused::ExpiredPathSecret),
         Match::None => Err(Refused::WrongPathSecret),
     }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{Dialect, PointerError, hmac_body::HmacBody};
+use super::{
+    AllowedAddresses, Dialect, PointerError, basic::Basic, header_secret::HeaderSecret, hmac_body::HmacBody,
+};
 
 /// The longest endpoint name, in characters: it is part of a path and of metric labels.
 const MAX_NAME_CHARS: usize = 32;
@@ -28,8 +30,11 @@ pub struct EndpointSettings {
     pub dialect: Dialect,
     /// How a request proves where it comes from.
     pub authentication: Authentication,
-    /// The accepted secrets, in any order; at least one.
+    /// The accepted secrets, in any order; at least one, unless the endpoint is
+    /// [insecure](Authentication::Insecure).
     pub secrets: Vec<SecretEntry>,
+    /// Who may post at all; absent: from anywhere. It never replaces the authentication.
+    pub addresses: Option<AllowedAddresses>,
 }
 
 /// One accepted secret. During a rotation there are several.
@@ -51,8 +56,23 @@ pub struct SecretEntry {
 pub enum Authentication {
     /// HMAC-SHA-256 over the raw body, hex in a header.
     HmacBody(HmacBody),
+    /// Standard Webhooks 1.0.0: HMAC-SHA-256 over id, timestamp and body.
+    StandardWebhooks {},
+    /// HMAC-SHA-256 over the raw body in `X-Hub-Signature-256`.
+    Github {},
+    /// HMAC-SHA-256 over timestamp and body in `Stripe-Signature`.
+    Stripe {},
+    /// HMAC-SHA-256 over timestamp and body in `X-Slack-Signature`.
+    Slack {},
     /// A secret as the last path segment, for gateways that sign nothing.
     PathSecret {},
+    /// User and password (RFC 7617), for gateways that sign nothing.
+    Basic(Basic),
+    /// A secret in a header, for gateways that sign nothing.
+    HeaderSecret(HeaderSecret),
+    /// Nothing: anyone may post. No scheme's name leads here, so that no slip of a name can.
+    #[serde(skip)]
+    Insecure,
 }
 
 impl EndpointSettings {
@@ -65,7 +85,11 @@ impl EndpointSettings {
         if !is_label(&self.tenant) {
             return Err(EndpointError::Tenant);
         }
-        check_entries(&self.secrets)
+        match (&self.authentication, self.secrets.is_empty()) {
+            (Authentication::Insecure, true) => Ok(()),
+            (Authentication::Insecure, false) => Err(EndpointError::InsecureWithSecrets),
+            _ => check_entries(&self.secrets),
+        }
     }
 }
 
@@ -96,14 +120,26 @@ pub enum EndpointError {
     /// The secret is empty, or nothing is left of it after its key encoding.
     #[error("the secret `{0}` is empty")]
     EmptySecret(String),
-    /// A key with `key_encoding = "base64"` that is not standard base64 with padding.
+    /// Secrets that nobody would be asked for.
+    #[error("the endpoint asks for nothing, yet it has secrets: drop them, or choose a scheme")]
+    InsecureWithSecrets,
+    /// A key that should be base64 (by its scheme or `key_encoding`) and is not standard base64 with padding.
     #[error(
-        "the secret `{0}` is not standard base64 with padding (RFC 4648, section 4), as its key_encoding says"
+        "the secret `{0}` is not standard base64 with padding (RFC 4648, section 4), as its scheme or key_encoding says"
     )]
     NotBase64(String),
     /// A path secret that could be guessed or would not survive in a path.
     #[error("the path secret `{0}` needs at least 22 characters (128 bits) of A-Z, a-z, 0-9, '_' and '-'")]
     WeakPathSecret(String),
+    /// A password or a secret in a header that could be guessed or would not survive there.
+    #[error("the secret `{0}` needs at least 22 visible ASCII characters (128 bits)")]
+    WeakSecret(String),
+    /// A user that cannot stand before a colon.
+    #[error("the user is 1 to 64 visible ASCII characters without a colon")]
+    User,
+    /// A prefix of a secret that no header value could begin with.
+    #[error("the prefix of the secret is at most 32 printable ASCII characters and begins with no blank")]
+    SecretPrefix,
     /// A signature prefix that no header value could begin with.
     #[error("the signature prefix is at most 32 visible ASCII characters")]
     Prefix,
@@ -123,6 +159,8 @@ pub enum EndpointWarning {
         /// Length of the key in bytes.
         bytes: usize,
     },
+    /// Nothing is asked for.
+    Insecure,
 }
 
 impl fmt::Display for EndpointWarning {
@@ -133,6 +171,9 @@ impl fmt::Display for EndpointWarning {
                     f,
                     "the secret `{id}` has a key of {bytes} bytes; {WEAK_KEY_BYTES} or more are advised"
                 )
+            }
+            Self::Insecure => {
+                f.write_str("INSECURE: anyone who reaches this server can post here, as insecure = true says")
             }
         }
     }

@@ -1,7 +1,11 @@
 //! The way of a webhook through the whole module: the published vectors, then our own promises.
+mod addresses;
 mod generic;
 mod promises;
+mod rotation;
+mod signed;
 mod understanding;
+mod unsigned;
 mod vectors;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -22,7 +26,8 @@ fn entry(id: &str, value: &str, not_after: Option<i64>) -> SecretEntry {
 
 fn build(dialect: Dialect, authentication: Authentication, secrets: Vec<SecretEntry>) -> Endpoint {
     let (name, tenant) = ("hook".to_owned(), "default".to_owned());
-    Endpoint::new(EndpointSettings { name, tenant, dialect, authentication, secrets }).unwrap()
+    Endpoint::new(EndpointSettings { name, tenant, dialect, authentication, secrets, addresses: None })
+        .unwrap()
 }
 
 fn signed(dialect: Dialect) -> Endpoint {
@@ -52,6 +57,16 @@ fn headers(values: &[&[u8]]) -> HeaderMap {
 
 /// The id of the secret that a signed request matches.
 fn verify(endpoint: &Endpoint, values: &[&[u8]], body: &[u8], now: i64) -> Result<String, Refused> {
-    let request = Request { headers: &headers(values), path_secret: None, body };
+    let request = Request { headers: &headers(values), path_secret: None, peer: None, body };
     endpoint.verify(&request, at(now)).map(|verified| verified.secret_id().to_owned())
+}
+
+/// Headers by name.
+fn named(headers: &[(&'static str, &str)]) -> HeaderMap {
+    // `HeaderMap::from_iter` would keep the last of two.
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+    }
+    map
 }

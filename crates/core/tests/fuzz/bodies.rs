@@ -18,6 +18,7 @@ pub(crate) fn endpoint(dialect: Dialect, pointers: Option<&str>) -> Endpoint {
         dialect,
         authentication: Authentication::PathSecret {},
         secrets: vec![SecretEntry { id: "a".into(), value: SECRET.into(), not_after: None }],
+        addresses: None,
     });
     let endpoint = endpoint.expect("a sound endpoint");
     let Some(pointers) = pointers else { return endpoint };
@@ -27,7 +28,7 @@ pub(crate) fn endpoint(dialect: Dialect, pointers: Option<&str>) -> Endpoint {
 
 pub(crate) fn understand(endpoint: &Endpoint, body: &[u8], second: i64) -> Understood {
     let now = Timestamp::from_second(second).expect("a time");
-    let request = Request { headers: &HeaderMap::new(), path_secret: Some(SECRET), body };
+    let request = Request { headers: &HeaderMap::new(), path_secret: Some(SECRET), peer: None, body };
     endpoint.verify(&request, now).expect("the path secret is right").understand(now)
 }
 

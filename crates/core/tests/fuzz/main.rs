@@ -13,6 +13,8 @@ mod phone;
 mod sms_text;
 mod spellings;
 mod target;
+mod webhook_headers;
+mod webhook_signature;
 
 use target::Target;
 
@@ -50,4 +52,64 @@ fn bodies_in_every_dialect() {
         generated: dialects::generated,
     };
     target.run();
+}
+
+#[test]
+fn webhook_headers() {
+    let target = Target {
+        corpus: include_str!("corpus/webhook_headers.jsonl"),
+        text: webhook_headers::text,
+        generated: webhook_headers::generated,
+    };
+    target.run();
+}
+
+/// One scheme's verifier.
+fn verifier<const SCHEME: usize>() {
+    let target = Target {
+        corpus: include_str!("corpus/webhook_signature.jsonl"),
+        text: webhook_signature::text::<SCHEME>,
+        generated: webhook_signature::generated::<SCHEME>,
+    };
+    target.run();
+}
+
+#[test]
+fn hmac_body_webhooks() {
+    verifier::<{ webhook_signature::HMAC_BODY }>();
+}
+
+#[test]
+fn standard_webhooks() {
+    verifier::<{ webhook_signature::STANDARD_WEBHOOKS }>();
+}
+
+#[test]
+fn github_webhooks() {
+    verifier::<{ webhook_signature::GITHUB }>();
+}
+
+#[test]
+fn stripe_webhooks() {
+    verifier::<{ webhook_signature::STRIPE }>();
+}
+
+#[test]
+fn slack_webhooks() {
+    verifier::<{ webhook_signature::SLACK }>();
+}
+
+#[test]
+fn path_secret_webhooks() {
+    verifier::<{ webhook_signature::PATH_SECRET }>();
+}
+
+#[test]
+fn basic_webhooks() {
+    verifier::<{ webhook_signature::BASIC }>();
+}
+
+#[test]
+fn header_secret_webhooks() {
+    verifier::<{ webhook_signature::HEADER_SECRET }>();
 }

@@ -23,7 +23,6 @@ crate::on_every_store!(
     a_released_entry_comes_back_at_once_and_uncounted,
     a_sweep_goes_on_where_it_stopped,
     quarantine_is_apart_from_events,
-    a_quarantined_body_is_no_event,
 );
 
 const LEASE: Duration = Duration::from_millis(80);
@@ -258,15 +257,6 @@ async fn publish_event(store: &Arc<dyn Store>, raw: &[u8]) -> Published {
         .publish(&Outgoing::event(&event, &identity, digest, raw.to_vec().into()))
         .await
         .expect("the store answers")
-}
-
-async fn a_quarantined_body_is_no_event(store: Arc<dyn Store>) {
-    let producer = Producer::new(Arc::clone(&store) as Arc<dyn EventStore>);
-    let raw = b"{}".as_slice();
-    let quarantined = Outgoing::quarantined("test", "missing_type", 1, raw.into());
-    assert_eq!(producer.publish(&quarantined).await.unwrap(), Published::New);
-    // Understood by a later release, the same body is an event of its own.
-    assert_eq!(publish_event(&store, raw).await, Published::New);
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ fn endpoint(pointers: &str) -> Endpoint {
         dialect: Dialect::Generic,
         authentication: Authentication::PathSecret {},
         secrets: vec![SecretEntry { id: "a".into(), value: SECRET.into(), not_after: None }],
+        addresses: None,
     });
     let pointers: PointerSettings = serde_json::from_str(pointers).expect("pointers");
     endpoint.and_then(|endpoint| endpoint.with_pointers(pointers)).expect("a sound endpoint")
@@ -57,14 +58,13 @@ fn producer(store: &Arc<dyn Store>) -> Producer {
 
 /// Keeps a body as the ingest does.
 async fn keep(store: &Arc<dyn Store>, endpoint: &Endpoint, body: &[u8]) -> Published {
-    let request = Request { headers: &HeaderMap::new(), path_secret: Some(SECRET), body };
-    let understood = endpoint.verify(&request, Timestamp::UNIX_EPOCH).expect("verified");
-    let Understood::Quarantine { reason, .. } = understood.understand(Timestamp::UNIX_EPOCH) else {
+    let request = Request { headers: &HeaderMap::new(), path_secret: Some(SECRET), peer: None, body };
+    let verified = endpoint.verify(&request, Timestamp::UNIX_EPOCH).expect("verified");
+    let Understood::Quarantine { reason, .. } = verified.understand(Timestamp::UNIX_EPOCH) else {
         panic!("not understood")
     };
-    let kept = producer(store)
-        .publish(&Outgoing::quarantined(endpoint.name(), reason.as_str(), RECEIVED, body.to_vec().into()))
-        .await;
+    let received_at = Timestamp::from_millisecond(RECEIVED.try_into().expect("a time")).expect("a time");
+    let kept = producer(store).publish(&Outgoing::quarantined(&verified, reason, received_at)).await;
     kept.expect("the store answers")
 }
 

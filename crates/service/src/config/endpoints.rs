@@ -1,18 +1,13 @@
 //! `[[endpoint]]`: who may post webhooks, and what they mean.
 
-use axum::http::HeaderName;
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as ValueError, MapDeserializer};
 use textproof::webhook::{
-    Authentication, Dialect, Endpoint, EndpointError, EndpointSettings, HmacBody, KeyEncoding, SecretEntry,
+    AddressesError, AllowedAddresses, Dialect, Endpoint, EndpointError, EndpointSettings, SecretEntry,
 };
 
-use super::raw::{RawAuth, RawEndpoint, RawSecret};
+use super::raw::{RawEndpoint, RawSecret};
 use super::schema::endpoint_path;
 use super::secrets;
 use super::{Config, ConfigError};
-use crate::exit::one_line;
 
 impl Config {
     /// All endpoints, in the order of the file.
@@ -22,29 +17,57 @@ impl Config {
     /// schemes and dialects that this version does not know, and for all that [`Endpoint::new`] refuses.
     pub fn endpoints(&self) -> Result<Vec<Endpoint>, ConfigError> {
         let mut endpoints: Vec<Endpoint> = Vec::new();
-        for (index, raw) in self.raw.endpoint.iter().enumerate() {
-            let name = raw.name.as_deref().ok_or_else(|| ConfigError::Missing {
-                key: format!("the name of [[endpoint]] number {}", index + 1),
-                remedy: format!("set it in {}: NAME is posted to at /hooks/NAME", self.file),
-            })?;
-            let reader = Reader { config: self, name };
+        for reader in self.endpoint_readers() {
+            let (reader, raw) = reader?;
             let mut endpoint =
                 Endpoint::new(reader.settings(raw)?).map_err(|error| reader.refused(&error))?;
             if let Some(pointers) = &raw.pointers {
                 endpoint =
                     endpoint.with_pointers(pointers.clone()).map_err(|error| reader.refused(&error))?;
             }
-            if endpoints.iter().any(|earlier| earlier.name() == name) {
+            if endpoints.iter().any(|earlier| earlier.name() == reader.name) {
                 return Err(reader.invalid("name", "two endpoints have it"));
             }
             endpoints.push(endpoint);
         }
         Ok(endpoints)
     }
+
+    /// What one endpoint would be built from, for whoever looks at a request that it refused; `None` when no
+    /// endpoint has that name. The secrets of others are not read.
+    ///
+    /// # Errors
+    /// As [`Config::endpoints`], for this one.
+    pub fn endpoint_settings(&self, name: &str) -> Result<Option<EndpointSettings>, ConfigError> {
+        for reader in self.endpoint_readers() {
+            let (reader, raw) = reader?;
+            if reader.name == name {
+                let settings = reader.settings(raw)?;
+                Endpoint::new(settings.clone()).map_err(|error| reader.refused(&error))?;
+                return Ok(Some(settings));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Names of all endpoints, in the order of the file.
+    pub fn endpoint_names(&self) -> Vec<&str> {
+        self.raw.endpoint.iter().filter_map(|raw| raw.name.as_deref()).collect()
+    }
+
+    fn endpoint_readers(&self) -> impl Iterator<Item = Result<(Reader<'_>, &RawEndpoint), ConfigError>> {
+        (1..).zip(&self.raw.endpoint).map(|(number, raw)| {
+            let name = raw.name.as_deref().ok_or_else(|| ConfigError::Missing {
+                key: format!("the name of [[endpoint]] number {number}"),
+                remedy: format!("set it in {}: NAME is posted to at /hooks/NAME", self.file),
+            })?;
+            Ok((Reader { config: self, name }, raw))
+        })
+    }
 }
 
 /// Reads one endpoint, and names it in refusals.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     config: &'a Config,
     name: &'a str,
 }
@@ -55,11 +78,21 @@ impl Reader<'_> {
             name: self.name.to_owned(),
             tenant: raw.tenant.clone(),
             dialect: self.dialect(raw.dialect.as_deref())?,
-            authentication: self.authentication(raw.auth.as_ref())?,
+            authentication: self.authentication(raw)?,
             secrets: (1..)
                 .zip(&raw.secrets)
                 .map(|(number, raw)| self.secret(number, raw))
                 .collect::<Result<_, _>>()?,
+            addresses: raw.addresses.as_ref().map(|networks| self.addresses(networks)).transpose()?,
+        })
+    }
+
+    /// All endpoints stand behind the same proxies.
+    fn addresses(&self, networks: &[String]) -> Result<AllowedAddresses, ConfigError> {
+        let hops = usize::try_from(self.config.raw.ingest.trusted_hops).unwrap_or(usize::MAX);
+        AllowedAddresses::new(networks, hops).map_err(|error| match error {
+            AddressesError::TrustedHops => self.config.invalid("ingest", "trusted_hops", error.to_string()),
+            error => self.invalid("addresses", error.to_string()),
         })
     }
 
@@ -68,44 +101,6 @@ impl Reader<'_> {
         name.parse().map_err(|known| {
             self.unsupported("dialect", format!("this version does not know {name:?}: {known}"))
         })
-    }
-
-    fn authentication(&self, raw: Option<&RawAuth>) -> Result<Authentication, ConfigError> {
-        let scheme = raw.and_then(|auth| auth.scheme.as_deref());
-        let (Some(raw), Some(scheme)) = (raw, scheme) else {
-            return Err(self.invalid("auth.scheme", "is not set, and anyone could post here"));
-        };
-        let alone = MapDeserializer::<_, ValueError>::new([("scheme", scheme)].into_iter());
-        let mut authentication = Authentication::deserialize(alone).map_err(|known| {
-            let problem = format!("this version does not know {scheme:?}: {}", one_line(&known.to_string()));
-            self.unsupported("auth.scheme", problem)
-        })?;
-        match &mut authentication {
-            Authentication::HmacBody(settings) => self.hmac_body(raw, settings)?,
-            _ if raw.header.is_some() || raw.prefix.is_some() || raw.key_encoding.is_some() => {
-                return Err(self.invalid("auth", format!("{scheme} has no header, prefix or key_encoding")));
-            }
-            _ => {}
-        }
-        Ok(authentication)
-    }
-
-    /// Replaces the defaults with what is set.
-    fn hmac_body(&self, raw: &RawAuth, settings: &mut HmacBody) -> Result<(), ConfigError> {
-        if let Some(header) = &raw.header {
-            settings.header = HeaderName::try_from(header)
-                .map_err(|_| self.invalid("auth.header", format!("{header:?} is no header name")))?;
-        }
-        if let Some(prefix) = &raw.prefix {
-            settings.prefix.clone_from(prefix);
-        }
-        if let Some(encoding) = raw.key_encoding.as_deref() {
-            settings.key_encoding =
-                KeyEncoding::deserialize(encoding.into_deserializer()).map_err(|known: ValueError| {
-                    self.unsupported("auth.key_encoding", one_line(&known.to_string()))
-                })?;
-        }
-        Ok(())
     }
 
     /// Secrets go by their number here: an id that has not been checked may be the secret itself.
@@ -128,7 +123,8 @@ impl Reader<'_> {
         let key = match error {
             EndpointError::Name => "name",
             EndpointError::Tenant => "tenant",
-            EndpointError::Prefix => "auth.prefix",
+            EndpointError::Prefix | EndpointError::SecretPrefix => "auth.prefix",
+            EndpointError::User => "auth.user",
             EndpointError::Pointers(_) => "pointers",
             // All others are about secrets.
             _ => "secrets",
@@ -136,11 +132,11 @@ impl Reader<'_> {
         self.invalid(key, error.to_string())
     }
 
-    fn invalid(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+    pub(super) fn invalid(&self, key: &str, problem: impl Into<String>) -> ConfigError {
         ConfigError::invalid(self.path(key), self.place(key), problem)
     }
 
-    fn unsupported(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+    pub(super) fn unsupported(&self, key: &str, problem: impl Into<String>) -> ConfigError {
         ConfigError::unsupported(self.path(key), self.place(key), problem)
     }
 

@@ -101,6 +101,7 @@ pub(super) struct RawIngest {
     pub(super) max_connections: u64,
     pub(super) tls_certificate_file: Option<String>,
     pub(super) tls_key_file: Option<String>,
+    pub(super) trusted_hops: u64,
     pub(super) spool_dir: Option<String>,
     pub(super) spool_max_bytes: u64,
     pub(super) spool_max_age_seconds: u64,
@@ -129,6 +130,8 @@ pub(super) struct RawEndpoint {
     pub(super) auth: Option<RawAuth>,
     #[serde(default)]
     pub(super) secrets: Vec<RawSecret>,
+    pub(super) addresses: Option<Vec<String>>,
+    pub(super) insecure: bool,
 }
 
 #[derive(Deserialize)]
@@ -138,6 +141,7 @@ pub(super) struct RawAuth {
     pub(super) header: Option<String>,
     pub(super) prefix: Option<String>,
     pub(super) key_encoding: Option<String>,
+    pub(super) user: Option<String>,
 }
 
 #[derive(Deserialize)]

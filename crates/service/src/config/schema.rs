@@ -128,6 +128,7 @@ pub(super) const SECTIONS: &[Section] = &[
             Key::new("max_connections", Number).or("4096"),
             Key::new("tls_certificate_file", Text),
             Key::new("tls_key_file", Text),
+            Key::new("trusted_hops", Number).or("0"),
             Key::new("spool_dir", Text).also(&["TEXTPROOF_SPOOL_DIR"]),
             Key::new("spool_max_bytes", Number).or("1073741824"),
             Key::new("spool_max_age_seconds", Number).or("518400"),
@@ -172,6 +173,7 @@ pub(super) const ENDPOINT: &[Key] = &[
             Key::new("header", Text),
             Key::new("prefix", Text),
             Key::new("key_encoding", Text),
+            Key::new("user", Text),
         ]),
     ),
     Key::new(
@@ -183,6 +185,8 @@ pub(super) const ENDPOINT: &[Key] = &[
             Key::new("not_after", Time),
         ]),
     ),
+    Key::new("addresses", Texts),
+    Key::new("insecure", Flag).or("false"),
 ];
 
 /// The keys of an endpoint's `pointers`: where the dialect `generic` finds what it reads.

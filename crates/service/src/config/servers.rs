@@ -84,6 +84,8 @@ impl Config {
             self.number("ingest", "max_connections", ingest.max_connections, 16..=1_000_000)?;
         let body_limit =
             self.number("ingest", "body_limit_bytes", ingest.body_limit_bytes, 1..=16 * 1024 * 1024)?;
+        // Looked at even where no endpoint has an allow-list that would use it.
+        self.number("ingest", "trusted_hops", ingest.trusted_hops, 0..=16)?;
         let (endpoints, spool) = (self.endpoints()?, self.spool()?);
         Ok(IngestSettings {
             bind: self.address("ingest", "bind", &ingest.bind)?,

@@ -137,9 +137,8 @@ fn unknown(name: &str, endpoints: &[String]) -> ConfigError {
     let section = |section: &&Section| name.starts_with(&format!("{OURS}{}_", section.name.to_uppercase()));
     let hint = if name.starts_with(ENDPOINT_PREFIX) {
         let endpoints = if endpoints.is_empty() { "none".to_owned() } else { endpoints.join(", ") };
-        format!(
-            "endpoints in the file are {endpoints}, their keys are tenant, dialect, pointers, auth, secrets"
-        )
+        let keys: Vec<_> = ENDPOINT.iter().map(|key| key.name).filter(|name| *name != "name").collect();
+        format!("endpoints in the file are {endpoints}, their keys are {}", keys.join(", "))
     } else if let Some(section) = SECTIONS.iter().find(section) {
         format!("known keys of [{}] are {}", section.name, names(section.keys))
     } else {

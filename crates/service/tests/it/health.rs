@@ -51,6 +51,19 @@ async fn the_internal_face_says_why() {
 }
 
 #[tokio::test]
+async fn a_warning_is_shown_inside_and_makes_nothing_unready() {
+    let warned = async || vec![Check::warning("secrets", vec!["one ends soon".to_owned()])];
+    let (status, _, body) = get(&internal_routes(warned, metrics()), "/readyz").await;
+    let expected = json!([{"name": "secrets", "problem": null, "warnings": ["one ends soon"]}]);
+    assert_eq!(
+        (status, &serde_json::from_str::<Value>(&body).unwrap()["checks"]),
+        (StatusCode::OK, &expected)
+    );
+    let (status, _, body) = get(&public_routes(warned), "/readyz").await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "ready\n"));
+}
+
+#[tokio::test]
 async fn a_check_that_hangs_is_not_ready() {
     let router = internal_routes(std::future::pending::<Vec<Check>>, metrics());
     let (status, _, body) = get(&router, "/readyz").await;

@@ -29,6 +29,7 @@ fn endpoint(authentication: Authentication, secret: &str) -> Endpoint {
         dialect: Dialect::Connexus,
         authentication,
         secrets: vec![secret],
+        addresses: None,
     };
     Endpoint::new(settings).unwrap()
 }

@@ -88,7 +88,7 @@ fn a_path_secret_is_matched_whole_and_ends_too() {
     let endpoint = build(Dialect::Connexus, Authentication::PathSecret {}, secrets);
     let none = headers(&[]);
     let given = |path_secret, now| {
-        let request = Request { headers: &none, path_secret, body: BODY };
+        let request = Request { headers: &none, path_secret, peer: None, body: BODY };
         endpoint.verify(&request, at(now)).map(|verified| verified.secret_id().to_owned())
     };
     assert_eq!(given(Some("old_path-secret-000000"), 100), Ok("old".into()));
@@ -106,7 +106,7 @@ fn what_concerns_the_path_is_answered_like_an_unknown_endpoint() {
     let endpoint = signed(Dialect::MobileApiConnect);
     let value = signature(SECRET, BODY);
     let headers = headers(&[value.as_bytes()]);
-    let request = Request { headers: &headers, path_secret: Some(SECRET), body: BODY };
+    let request = Request { headers: &headers, path_secret: Some(SECRET), peer: None, body: BODY };
     let refused = endpoint.verify(&request, at(0)).unwrap_err();
     assert_eq!(refused, Refused::UnexpectedPathSecret);
     for refused in Refused::ALL {
@@ -121,10 +121,11 @@ fn what_prints_shows_neither_secret_nor_text_nor_number() {
     let value = signature(SECRET, BODY);
     let headers = headers(&[value.as_bytes()]);
     let endpoint = signed(Dialect::MobileApiConnect);
-    let verified =
-        endpoint.verify(&Request { headers: &headers, path_secret: None, body: BODY }, at(0)).unwrap();
+    let verified = endpoint
+        .verify(&Request { headers: &headers, path_secret: None, peer: None, body: BODY }, at(0))
+        .unwrap();
     let path_endpoint = unsigned(Dialect::MobileApiConnect);
-    let request = Request { headers: &headers, path_secret: Some(PATH_SECRET), body: BODY };
+    let request = Request { headers: &headers, path_secret: Some(PATH_SECRET), peer: None, body: BODY };
     let path_verified = path_endpoint.verify(&request, at(0)).unwrap();
     let shown = format!(
         "{endpoint:?} {verified:?} {:?} {path_endpoint:?} {path_verified:?} {:?}",
@@ -173,7 +174,7 @@ proptest! {
         path_secret in prop::option::of(".{0,60}"),
     ) {
         let headers = headers(&[&value]);
-        let request = Request { headers: &headers, path_secret: path_secret.as_deref(), body: BODY };
+        let request = Request { headers: &headers, path_secret: path_secret.as_deref(), peer: None, body: BODY };
         for endpoint in [signed(Dialect::Connexus), unsigned(Dialect::Connexus)] {
             prop_assert!(endpoint.verify(&request, at(0)).is_err());
         }

@@ -14,7 +14,7 @@ pub(super) fn understand_at(endpoint: &Endpoint, body: &[u8], received: i64) -> 
     let value = signature(SECRET, body);
     let headers = headers(&[value.as_bytes()]);
     let path_secret = (!endpoint.signs_body()).then_some(PATH_SECRET);
-    let request = Request { headers: &headers, path_secret, body };
+    let request = Request { headers: &headers, path_secret, peer: None, body };
     endpoint.verify(&request, at(received)).unwrap().understand(at(received))
 }
 

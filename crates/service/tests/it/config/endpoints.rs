@@ -5,6 +5,8 @@ use textproof::webhook::{Dialect, Endpoint, Refused, Request, Understood};
 
 use super::{load, problem_with};
 
+const SCHEMES: &str =
+    "`hmac-body`, `standard-webhooks`, `github`, `stripe`, `slack`, `path-secret`, `basic`, `header-secret`";
 const PATH_SECRET: &str = "abcdefghijklmnopqrstuv";
 
 const IN_PATH: &str = "auth.scheme='path-secret'\nsecrets=[{id='a',value='abcdefghijklmnopqrstuv'}]";
@@ -87,9 +89,11 @@ fn variables_replace_what_the_file_says_of_an_endpoint() {
     assert_eq!(in_path(&ingest.endpoints[0], "zyxwvutsrqponmlkjihgfe"), Ok("env".to_owned()));
     assert!(!config.effective().to_string().contains("zyxwv"));
     assert_eq!(
-        problem_with(BOTH, &[("TEXTPROOF_ENDPOINT_MAC_AUTH", "{ scheme = 'github' }")]),
-        "endpoint.mac.auth.scheme (TEXTPROOF_ENDPOINT_MAC_AUTH): this version does not know \"github\": \
-         unknown variant `github`, expected `hmac-body` or `path-secret`"
+        problem_with(BOTH, &[("TEXTPROOF_ENDPOINT_MAC_AUTH", "{ scheme = 'twilio' }")]),
+        format!(
+            "endpoint.mac.auth.scheme (TEXTPROOF_ENDPOINT_MAC_AUTH): this version does not know \"twilio\": \
+             unknown variant `twilio`, expected one of {SCHEMES}"
+        )
     );
     assert_eq!(
         problem_with(BOTH, &[("TEXTPROOF_ENDPOINT_MAC_AUTH", "github")]),
@@ -115,12 +119,14 @@ fn endpoints_that_are_not_safe_or_not_known_are_refused() {
         ),
         ("dialect='connexus'", "endpoint.e.auth.scheme (FILE): is not set, and anyone could post here"),
         (
-            "dialect='connexus'\nauth.scheme='standard-webhooks'",
-            "endpoint.e.auth.scheme (FILE): this version does not know \"standard-webhooks\": unknown variant `standard-webhooks`, expected `hmac-body` or `path-secret`",
+            "dialect='connexus'\nauth.scheme='none'",
+            &format!(
+                "endpoint.e.auth.scheme (FILE): this version does not know \"none\": unknown variant `none`, expected one of {SCHEMES}"
+            ),
         ),
         (
             "dialect='connexus'\nauth={scheme='path-secret',header='X'}",
-            "endpoint.e.auth (FILE): path-secret has no header, prefix or key_encoding",
+            "endpoint.e.auth (FILE): path-secret has no header",
         ),
         (&hmac(",header='X Y'", "b"), "endpoint.e.auth.header (FILE): \"X Y\" is no header name"),
         (
@@ -133,7 +139,7 @@ fn endpoints_that_are_not_safe_or_not_known_are_refused() {
         ),
         (
             &hmac(",key_encoding='base64'", "%"),
-            "endpoint.e.secrets (FILE): the secret `a` is not standard base64 with padding (RFC 4648, section 4), as its key_encoding says",
+            "endpoint.e.secrets (FILE): the secret `a` is not standard base64 with padding (RFC 4648, section 4), as its scheme or key_encoding says",
         ),
         (
             &hmac(",key_encoding='utf8-stripped'", "whsec_"),
@@ -217,6 +223,149 @@ fn a_generic_endpoint_is_read_where_its_pointers_say() {
 }
 
 #[test]
+fn every_scheme_is_read_with_the_settings_that_it_has() {
+    let secret = "secrets=[{id='a',value='MDEyMzQ1Njc4OWFiY2RlZjAxMjM='}]";
+    let of = |auth: &str| endpoint(&format!("dialect='connexus'\nauth={{{auth}}}\n{secret}"));
+    for (auth, name) in [
+        ("scheme='standard-webhooks'", "standard-webhooks"),
+        ("scheme='github'", "github"),
+        ("scheme='stripe'", "stripe"),
+        ("scheme='slack'", "slack"),
+        ("scheme='basic',user='gateway'", "basic"),
+        ("scheme='header-secret',header='Authorization',prefix='Bearer '", "header-secret"),
+    ] {
+        let ingest = load(&of(auth), &[]).unwrap().require_ingest().unwrap();
+        assert_eq!((ingest.endpoints[0].scheme_name(), &ingest.warnings[..]), (name, &[][..]), "{auth}");
+    }
+    let headers = HeaderMap::from_iter([(
+        axum::http::header::AUTHORIZATION,
+        // gateway:MDEy…
+        "Basic Z2F0ZXdheTpNREV5TXpRMU5qYzRPV0ZpWTJSbFpqQXhNak09".parse().unwrap(),
+    )]);
+    let ingest = load(&of("scheme='basic',user='gateway'"), &[]).unwrap().require_ingest().unwrap();
+    let matched = matched(&ingest.endpoints[0], &headers, None, Timestamp::UNIX_EPOCH);
+    assert_eq!(matched, Ok("a".to_owned()));
+    for (auth, expected) in [
+        ("scheme='github',header='X'", "auth (FILE): github has no header"),
+        ("scheme='stripe',prefix='v1='", "auth (FILE): stripe has no prefix"),
+        (
+            "scheme='standard-webhooks',key_encoding='utf8'",
+            "auth (FILE): standard-webhooks has no key_encoding",
+        ),
+        ("scheme='hmac-body',user='a'", "auth (FILE): hmac-body has no user"),
+        ("scheme='header-secret',key_encoding='utf8'", "auth (FILE): header-secret has no key_encoding"),
+        ("scheme='basic',header='X'", "auth (FILE): basic has no header"),
+        (
+            "scheme='basic',user='a:b'",
+            "auth.user (FILE): the user is 1 to 64 visible ASCII characters without a colon",
+        ),
+        ("scheme='header-secret',header='a b'", "auth.header (FILE): \"a b\" is no header name"),
+        (
+            "scheme='header-secret',prefix=' x'",
+            "auth.prefix (FILE): the prefix of the secret is at most 32 printable ASCII characters and begins with no blank",
+        ),
+    ] {
+        assert_eq!(problem_with(&of(auth), &[]), format!("endpoint.e.{expected}"), "{auth}");
+    }
+    let short = of("scheme='header-secret'").replace("MDEyMzQ1Njc4OWFiY2RlZjAxMjM=", "short");
+    assert_eq!(
+        problem_with(&short, &[]),
+        "endpoint.e.secrets (FILE): the secret `a` needs at least 22 visible ASCII characters (128 bits)"
+    );
+}
+
+#[test]
+fn only_insecure_true_alone_makes_an_endpoint_that_anyone_may_post_to() {
+    let open = endpoint("dialect='connexus'\ninsecure=true");
+    let ingest = load(&open, &[]).unwrap().require_ingest().unwrap();
+    assert_eq!(ingest.endpoints[0].scheme_name(), "none");
+    assert_eq!(
+        ingest.warnings,
+        ["endpoint e: INSECURE: anyone who reaches this server can post here, as insecure = true says"]
+    );
+    let beside = "endpoint.e.insecure (FILE): is true, and auth or secrets stand beside it: keep one, for true lets anyone post here";
+    for rest in [
+        "auth.scheme='path-secret'\nsecrets=[{id='a',value='abcdefghijklmnopqrstuv'}]",
+        "auth.scheme='path-secret'",
+        "secrets=[{id='a',value='abcdefghijklmnopqrstuv'}]",
+        "auth={}",
+    ] {
+        assert_eq!(problem_with(&format!("{open}\n{rest}"), &[]), beside, "{rest}");
+    }
+    // A variable that was left somewhere opens nothing that has an authentication.
+    let left = [("TEXTPROOF_ENDPOINT_MAC_INSECURE", "true")];
+    let problem = problem_with(BOTH, &left);
+    assert!(
+        problem.starts_with("endpoint.mac.insecure (TEXTPROOF_ENDPOINT_MAC_INSECURE): is true"),
+        "{problem}"
+    );
+    assert_eq!(
+        problem_with(&endpoint("dialect='connexus'\ninsecure=false"), &[]),
+        "endpoint.e.auth.scheme (FILE): is not set, and anyone could post here"
+    );
+    assert_eq!(
+        problem_with(&endpoint("dialect='connexus'\ninsecure='true'"), &[]),
+        "[[endpoint]] insecure (FILE): must be true or false"
+    );
+}
+
+#[test]
+fn addresses_are_held_against_a_list_behind_the_configured_proxies() {
+    let text = |more: &str| {
+        endpoint(&format!(
+            "dialect='connexus'\nauth.scheme='path-secret'\nsecrets=[{{id='a',value='{PATH_SECRET}'}}]\n{more}"
+        ))
+    };
+    let listed = text("addresses=['203.0.113.0/24', '2001:db8::7']");
+    let forwarded =
+        HeaderMap::from_iter([(HeaderName::from_static("x-forwarded-for"), "203.0.113.9".parse().unwrap())]);
+    let from = |hops: &str, peer: &str| {
+        let config = load(&listed, &[("TEXTPROOF_INGEST_TRUSTED_HOPS", hops)]).unwrap();
+        let endpoints = config.require_ingest().unwrap().endpoints;
+        let (path_secret, peer) = (Some(PATH_SECRET), peer.parse().ok());
+        let request = Request { headers: &forwarded, path_secret, peer, body: b"{}" };
+        endpoints[0].verify(&request, Timestamp::UNIX_EPOCH).map(|_| ())
+    };
+    assert_eq!(from("0", "203.0.113.1"), Ok(()));
+    assert_eq!(from("0", "2001:db8::7"), Ok(()));
+    assert_eq!(from("0", "192.0.2.1"), Err(Refused::AddressNotAllowed));
+    assert_eq!(from("1", "192.0.2.1"), Ok(()));
+    for (more, expected) in [
+        (
+            "addresses=[]",
+            "endpoint.e.addresses (FILE): the list is empty, and nobody could post: leave it out, or name 1 to 1024 networks",
+        ),
+        (
+            "addresses=['example.com']",
+            "endpoint.e.addresses (FILE): \"example.com\" is neither an address nor a network such as \"203.0.113.0/24\"",
+        ),
+        (
+            "addresses=['203.0.113.9/24']",
+            "endpoint.e.addresses (FILE): 203.0.113.9/24 has bits beyond its prefix: write 203.0.113.0/24 for the network",
+        ),
+    ] {
+        assert_eq!(problem_with(&text(more), &[]), expected);
+    }
+    assert_eq!(
+        problem_with(BOTH, &[("TEXTPROOF_INGEST_TRUSTED_HOPS", "17")]),
+        "ingest.trusted_hops (TEXTPROOF_INGEST_TRUSTED_HOPS): must be between 0 and 16"
+    );
+}
+
+#[test]
+fn one_endpoint_can_be_looked_at_without_the_secrets_of_others() {
+    let text = format!(
+        "{BOTH}\n[[endpoint]]\nname='other'\ndialect='connexus'\nauth.scheme='github'\nsecrets=[{{id='a',value_file='/nowhere'}}]"
+    );
+    let config = load(&text, &[]).unwrap();
+    assert_eq!(config.endpoint_names(), ["mac", "web-sms", "other"]);
+    let settings = config.endpoint_settings("mac").unwrap().unwrap();
+    assert_eq!((settings.name.as_str(), settings.secrets.len()), ("mac", 3));
+    assert!(config.endpoint_settings("nobody").unwrap().is_none());
+    assert!(config.endpoint_settings("other").is_err() && config.require_ingest().is_err());
+}
+
+#[test]
 fn names_are_plain_and_differ() {
     let rest = "dialect='connexus'\nauth.scheme='hmac-body'\nsecrets=[{id='a',value='b'}]";
     for name in ["", "Mac", "a_b", "a/b", "a\\nb", "a23456789012345678901234567890123"] {
@@ -267,6 +416,6 @@ fn matched(
     path_secret: Option<&str>,
     now: Timestamp,
 ) -> Result<String, Refused> {
-    let request = Request { headers, path_secret, body: b"{}" };
+    let request = Request { headers, path_secret, peer: None, body: b"{}" };
     endpoint.verify(&request, now).map(|verified| verified.secret_id().to_owned())
 }

@@ -24,11 +24,11 @@ fn unknown_names_are_refused_with_the_known_ones() {
         ),
         (
             "[[endpoint]]\nnmae = 'a'",
-            "unknown key `nmae` in [[endpoint]] (FILE): known keys are name, tenant, dialect, rate_per_second, pointers, auth, secrets",
+            "unknown key `nmae` in [[endpoint]] (FILE): known keys are name, tenant, dialect, rate_per_second, pointers, auth, secrets, addresses, insecure",
         ),
         (
             "[[endpoint]]\nauth = { schema = 'a' }",
-            "unknown key `schema` in [[endpoint]] auth (FILE): known keys are scheme, header, prefix, key_encoding",
+            "unknown key `schema` in [[endpoint]] auth (FILE): known keys are scheme, header, prefix, key_encoding, user",
         ),
         (
             "[[endpoint]]\nsecrets = [{ valeu = 'a' }]",
@@ -51,7 +51,7 @@ fn variables_that_set_nothing_are_refused() {
         (
             "TEXTPROOF_ENDPOINT_MAC_TENANT",
             "TEXTPROOF_ENDPOINT_MAC_TENANT sets nothing: endpoints in the file are websms, their keys are tenant, \
-             dialect, pointers, auth, secrets",
+             dialect, rate_per_second, pointers, auth, secrets, addresses, insecure",
         ),
     ] {
         assert_eq!(problem("[[endpoint]]\nname = 'websms'", &[(variable, "1")]), expected);
