@@ -12,7 +12,7 @@ use crate::http::{self, Limits, Listener};
 use crate::telemetry::Metrics;
 use crate::tls::Tls;
 
-/// Connections to metrics and readiness details.
+/// Connections to metrics and readiness details, and to a server that answers for its health alone.
 const INTERNAL_CONNECTIONS: usize = 128;
 /// They are asked until the public side has drained, and hold up the end of the process no longer than this.
 const INTERNAL_DRAIN: Duration = Duration::from_secs(2);
@@ -29,8 +29,9 @@ pub struct Front {
 }
 
 impl From<SocketAddr> for Front {
+    /// For a server that answers for its health alone.
     fn from(bind: SocketAddr) -> Self {
-        Self { bind, tls: None, max_connections: Limits::default().max_connections }
+        Self { bind, tls: None, max_connections: INTERNAL_CONNECTIONS }
     }
 }
 

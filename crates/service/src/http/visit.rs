@@ -10,7 +10,9 @@ use crate::seats::Seat;
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// A head has begun, or the connection has, and with it the wait for its first head.
+    /// The connection has begun, and nothing has come.
+    Silent { since: Instant },
+    /// A head has begun. The first one began with its connection.
     Head { since: Instant },
     /// Nothing of a further request has come.
     Idle { since: Instant },
@@ -39,7 +41,7 @@ pub(super) struct Visit(Arc<Mutex<State>>);
 
 impl Visit {
     pub(super) fn new(seat: Seat) -> Self {
-        let phase = Phase::Head { since: Instant::now() };
+        let phase = Phase::Silent { since: Instant::now() };
         Self(Arc::new(Mutex::new(State { phase, last_call: None, seat })))
     }
 
@@ -51,8 +53,10 @@ impl Visit {
     /// Bytes have come.
     pub(super) fn heard(&self) {
         let mut state = self.state();
-        if let Phase::Idle { .. } = state.phase {
-            state.phase = Phase::Head { since: Instant::now() };
+        match state.phase {
+            Phase::Silent { since } => state.phase = Phase::Head { since },
+            Phase::Idle { .. } => state.phase = Phase::Head { since: Instant::now() },
+            Phase::Head { .. } | Phase::Answering => {}
         }
     }
 
@@ -74,12 +78,11 @@ impl Visit {
     /// Until when to wait, and for what; none while a request is being answered.
     pub(super) fn deadline(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
         let state = self.state();
+        let or_last_call = |end: Instant| state.last_call.map_or(end, |last| end.min(last));
         match state.phase {
+            Phase::Silent { since } => Some((or_last_call(since + limits.header_timeout), Overdue::Head)),
             Phase::Head { since } => Some((since + limits.header_timeout, Overdue::Head)),
-            Phase::Idle { since } => {
-                let end = since + limits.idle_timeout;
-                Some((state.last_call.map_or(end, |last| end.min(last)), Overdue::Idle))
-            }
+            Phase::Idle { since } => Some((or_last_call(since + limits.idle_timeout), Overdue::Idle)),
             Phase::Answering => None,
         }
     }

@@ -199,7 +199,7 @@ async fn connections_over_the_limit_wait_for_their_turn() {
 
 #[tokio::test]
 async fn a_stop_lets_a_running_request_finish_and_refuses_new_ones() {
-    let server = Server::start(Limits { header_timeout: Duration::from_millis(500), ..LIMITS }).await;
+    let server = Server::start(Limits { last_call: Duration::from_millis(500), ..LIMITS }).await;
     let (running, idle) = (server.slow().await, server.send("").await);
     server.shutdown.cancel();
     let addr = server.addr;
@@ -252,10 +252,11 @@ async fn a_request_on_an_idle_connection_is_still_answered_while_the_server_stop
 async fn an_idle_connection_is_kept_for_the_last_call_and_no_longer() {
     let last_call = Duration::from_millis(500);
     let server = Server::start(Limits { last_call, ..LIMITS }).await;
-    let kept = server.kept().await;
+    let (kept, silent) = (server.kept().await, server.send("").await);
     let begun = Instant::now();
     server.shutdown.cancel();
     assert_eq!(rest(kept).await, "");
+    assert_eq!(rest(silent).await, "");
     assert!(begun.elapsed() >= last_call && begun.elapsed() < SOON / 2, "{:?}", begun.elapsed());
     server.stopped().await;
 }
