@@ -43,7 +43,7 @@ dev *ARGS:
 bench *ARGS:
     cargo bench -p benches {{ ARGS }}
 
-# Operations per second beside redis-benchmark: `just load verify` or `just load ingest`
+# Operations per second beside a yardstick: `just load verify`, `just load publish` or `just load ingest`
 load WHAT *ARGS:
     cargo run --release -p benches --bin load -- {{ WHAT }} {{ ARGS }}
 

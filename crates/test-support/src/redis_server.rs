@@ -96,6 +96,14 @@ impl TestRedis {
             info.is_ok_and(|info| info.get::<String>("master_link_status").as_deref() == Some("up"))
         })
         .await;
+        // The primary counts it for `WAIT` only from its first acknowledgement on.
+        let online = format!("port={},state=online", replica.port);
+        eventually_true(REPLICA_DEADLINE, "the primary counts the replica", async || {
+            let info: redis::RedisResult<String> =
+                redis::cmd("INFO").arg("replication").query_async(&mut self.connection().await).await;
+            info.is_ok_and(|info| info.contains(&online))
+        })
+        .await;
         replica
     }
 

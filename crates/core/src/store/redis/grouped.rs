@@ -198,3 +198,27 @@ fn has_not_run(error: &RedisError) -> bool {
     use ServerErrorKind::{Ask, BusyLoading, ClusterDown, Moved, TryAgain};
     matches!(error.kind(), ErrorKind::Server(Moved | Ask | TryAgain | BusyLoading | ClusterDown))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use test_support::eventually_true;
+
+    use super::super::{RedisSettings, RedisStore};
+    use super::*;
+
+    #[tokio::test]
+    async fn the_task_and_its_connections_end_with_the_last_store() {
+        let mut settings = RedisSettings::new("redis://127.0.0.1:1");
+        settings.min_replicas = 1;
+        let store = RedisStore::new(&settings).unwrap();
+        let connections = Arc::downgrade(&store.connections);
+        let clone = store.clone();
+        drop(store);
+        assert!(connections.upgrade().is_some());
+        drop(clone);
+        eventually_true(Duration::from_secs(5), "the task ends", async || connections.upgrade().is_none())
+            .await;
+    }
+}
