@@ -10,7 +10,7 @@ pub enum Refused {
     MissingHeader,
     /// A header that the scheme needs is not as the scheme has it.
     MalformedHeader,
-    /// A header that the scheme needs came with different values.
+    /// A header that the scheme needs came with different values, or a timestamp came more than once.
     ConflictingHeaders,
     /// No secret gives this signature.
     SignatureMismatch,
