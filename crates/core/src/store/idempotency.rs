@@ -45,7 +45,7 @@ pub enum Claimed {
     },
     /// It has been sent.
     Done {
-        /// What [`IdempotencyStore::finish`] was told.
+        /// What [`IdempotencyStore::finish_key`] was told.
         outcome: Vec<u8>,
         /// How long ago.
         ago: Duration,

@@ -185,7 +185,8 @@ fn a_generic_endpoint_is_read_where_its_pointers_say() {
     let body = br#"{"t":"in","from":"6421234567","to":"552","text":"hello"}"#;
     let read = |text: &str, variables: &[(&str, &str)]| {
         let ingest = load(text, variables).unwrap().require_ingest().unwrap();
-        let request = Request { headers: &HeaderMap::new(), path_secret: Some(PATH_SECRET), peer: None, body };
+        let request =
+            Request { headers: &HeaderMap::new(), path_secret: Some(PATH_SECRET), peer: None, body };
         let now = Timestamp::UNIX_EPOCH;
         let Understood::Event { event, .. } =
             ingest.endpoints[0].verify(&request, now).unwrap().understand(now)
