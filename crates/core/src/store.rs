@@ -7,6 +7,7 @@
 mod breakers;
 mod codes;
 mod consents;
+mod dead_letters;
 mod deliveries;
 mod events;
 mod health;
@@ -28,8 +29,12 @@ pub use codes::{
     Redeem, RequestId, Reserve, Reserved, SendState, Settle, Settlement,
 };
 pub use consents::{Consent, ConsentChange, ConsentRegister, ConsentStore};
+pub use dead_letters::{Backlog, DeadLetter, DeadLetterStore};
 pub use deliveries::{DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded};
-pub use events::{Claim, Entry, EventReader, EventStore, GroupMember, Publish, Published, Queue, Swept};
+pub use events::{
+    Claim, Due, Entry, EventReader, EventStore, Failures, GroupMember, Publish, Published, Queue,
+    SUSPICIOUS_STARTS, Suspects, Swept,
+};
 pub use health::{Health, HealthStore};
 pub use idempotency::{ClaimKey, Claimed, IDEMPOTENCY_KEPT, IdempotencyStore};
 pub use limits::{Charge, Charged, Limit, LimitStore};
@@ -48,6 +53,7 @@ pub trait Store:
     + BreakerStore
     + TokenStore
     + EventStore
+    + DeadLetterStore
     + QuarantineStore
     + DeliveryStore
     + ConsentStore
@@ -63,6 +69,7 @@ impl<T> Store for T where
         + BreakerStore
         + TokenStore
         + EventStore
+        + DeadLetterStore
         + QuarantineStore
         + DeliveryStore
         + ConsentStore

@@ -10,7 +10,7 @@ mod wire;
 
 use std::{fmt, sync::Arc};
 
-pub use consumer::{Consumer, ConsumerSettings, Delivery};
+pub use consumer::{Consumer, ConsumerSettings, Delivery, Unreadable};
 pub use outgoing::{Outgoing, UnreadableOutgoing};
 pub use quarantine::{Quarantine, Quarantined, Replayed};
 

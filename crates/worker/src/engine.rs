@@ -1,8 +1,7 @@
-//! The engine: permits before reading, a deadline on every handler, owner-checked settling, a bounded drain.
+//! The engine: permits before reading, a bounded drain. What is done with one entry is in `work`.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
 use rand::RngExt;
 use textproof::{
     store::{EventStore, StoreError},
@@ -11,11 +10,14 @@ use textproof::{
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
-    time::{Instant, timeout},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Handler, Readiness};
+use crate::{
+    Handler, Readiness,
+    work::{Limits, Work},
+};
 
 /// Bounds on the pause after the store did not answer.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -35,6 +37,10 @@ pub struct WorkerOptions {
     pub lease: Duration,
     /// How long running handlers may take to finish at a stop; then their events are given back.
     pub drain: Duration,
+    /// Starts without an answer, as of a process that died; an event that was started more often is a dead letter.
+    pub max_deliveries: u64,
+    /// Failures of its handlers; then it is a dead letter.
+    pub max_attempts: u32,
 }
 
 impl Default for WorkerOptions {
@@ -45,6 +51,8 @@ impl Default for WorkerOptions {
             concurrency: 64,
             lease: Duration::from_secs(30),
             drain: Duration::from_secs(25),
+            max_deliveries: 5,
+            max_attempts: 12,
         }
     }
 }
@@ -81,23 +89,27 @@ impl Worker {
         let mut consumer = Consumer::new(Arc::clone(&self.store), settings);
         let permits = Arc::new(Semaphore::new(self.options.concurrency));
         let give_back = CancellationToken::new();
+        let work = Work {
+            handlers: Arc::clone(&self.handlers),
+            deadline: self.deadline(),
+            limits: Limits { starts: self.options.max_deliveries, failures: self.options.max_attempts },
+            give_back: give_back.clone(),
+        };
         let mut running = JoinSet::new();
         let mut pause = SHORTEST_PAUSE;
         while let Some(held) = shutdown.run_until_cancelled(free_places(&permits)).await {
             while running.try_join_next().is_some() {}
             // Not cut off by a stop: entries that were on their way would wait for their lease.
-            let taken = take(&mut consumer, held).await;
-            match taken {
+            match take(&mut consumer, held, &permits, self.options.concurrency, &shutdown).await {
                 Ok(deliveries) => {
                     pause = SHORTEST_PAUSE;
                     if self.readiness.set(true) {
                         tracing::info!("taking events");
                     }
                     for (delivery, permit) in deliveries {
-                        let work =
-                            work(delivery, Arc::clone(&self.handlers), self.deadline(), give_back.clone());
+                        let work = work.clone();
                         running.spawn(async move {
-                            work.await;
+                            work.on(delivery).await;
                             drop(permit);
                         });
                     }
@@ -153,92 +165,30 @@ async fn free_places(permits: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     held
 }
 
-/// Takes no more than there are places.
+/// Takes no more than there are places; or one suspect alone, when nothing else is in this process's hands.
 async fn take(
     consumer: &mut Consumer,
     mut held: OwnedSemaphorePermit,
+    permits: &Arc<Semaphore>,
+    places: usize,
+    shutdown: &CancellationToken,
 ) -> Result<Vec<(Delivery, OwnedSemaphorePermit)>, StoreError> {
-    let deliveries = consumer.next(held.num_permits()).await?;
-    Ok(deliveries.into_iter().filter_map(|delivery| Some((delivery, held.split(1)?))).collect())
+    if !consumer.has_suspects() {
+        let deliveries = consumer.next(held.num_permits()).await?;
+        return Ok(deliveries.into_iter().filter_map(|delivery| Some((delivery, held.split(1)?))).collect());
+    }
+    // The handlers that run have a deadline, so this is not for long.
+    let others = u32::try_from(places - held.num_permits()).unwrap_or(u32::MAX);
+    let Some(Ok(rest)) = shutdown.run_until_cancelled(Arc::clone(permits).acquire_many_owned(others)).await
+    else {
+        return Ok(Vec::new());
+    };
+    held.merge(rest);
+    Ok(consumer.next_suspect().await?.map(|delivery| (delivery, held)).into_iter().collect())
 }
 
 fn available(permits: &Semaphore) -> u32 {
     u32::try_from(permits.available_permits()).unwrap_or(u32::MAX)
-}
-
-/// Has every handler act on the event, then settles it.
-async fn work(
-    delivery: Delivery,
-    handlers: Arc<[Box<dyn Handler>]>,
-    deadline: Duration,
-    give_back: CancellationToken,
-) {
-    let start = Instant::now();
-    let id = delivery.event().id.clone();
-    let outcome = tokio::select! {
-        () = give_back.cancelled() => Outcome::GivenBack,
-        outcome = timeout(deadline, AssertUnwindSafe(handle(&delivery, &handlers)).catch_unwind()) => match outcome {
-            Ok(Ok(outcome)) => outcome,
-            // What it said may hold what a person wrote: only the panic hook prints it.
-            Ok(Err(_)) => Outcome::Panicked,
-            Err(_) => Outcome::Late,
-        },
-    };
-    let settled = match outcome {
-        Outcome::Done => delivery.ack().await,
-        Outcome::GivenBack => delivery.release().await,
-        // Left pending: it comes back after its lease.
-        Outcome::Failed | Outcome::Panicked | Outcome::Late => Ok(true),
-    };
-    match settled {
-        Ok(true) => {}
-        Ok(false) => tracing::info!(event = %id, "another worker has the event by now"),
-        Err(error) => {
-            tracing::warn!(event = %id, %error, "the event could not be settled and will come back");
-        }
-    }
-    match outcome {
-        Outcome::Late => {
-            tracing::warn!(event = %id, deadline_ms = deadline.as_millis(), "the handlers took too long");
-        }
-        Outcome::Panicked => tracing::error!(event = %id, "a handler panicked"),
-        _ => {}
-    }
-    metrics::counter!("textproof_worker_events_total", "outcome" => outcome.as_str()).increment(1);
-    metrics::histogram!("textproof_worker_event_seconds").record(start.elapsed().as_secs_f64());
-}
-
-async fn handle(delivery: &Delivery, handlers: &[Box<dyn Handler>]) -> Outcome {
-    let event = delivery.event();
-    for handler in handlers {
-        if let Err(error) = handler.handle(event).await {
-            let deliveries = delivery.deliveries();
-            tracing::warn!(event = %event.id, handler = handler.name(), deliveries, %error, "a handler failed");
-            return Outcome::Failed;
-        }
-    }
-    Outcome::Done
-}
-
-#[derive(Clone, Copy)]
-enum Outcome {
-    Done,
-    Failed,
-    Panicked,
-    Late,
-    GivenBack,
-}
-
-impl Outcome {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Panicked => "panicked",
-            Self::Late => "late",
-            Self::GivenBack => "given_back",
-        }
-    }
 }
 
 fn jittered(base: Duration) -> Duration {

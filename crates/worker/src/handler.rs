@@ -39,7 +39,7 @@ pub trait Handler: Send + Sync {
     /// Acts on an event. It is cut off at five sixths of the lease.
     ///
     /// # Errors
-    /// [`HandlerError`]: the event stays with its consumer group and comes back after its lease.
+    /// [`HandlerError`]: the event is put off and tried again, or, when that is of no use, it becomes a dead letter.
     async fn handle(&self, event: &Event) -> Result<(), HandlerError>;
 }
 
@@ -48,19 +48,31 @@ pub trait Handler: Send + Sync {
 #[error("{reason}")]
 pub struct HandlerError {
     reason: String,
+    retryable: bool,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl HandlerError {
-    /// An error in your own words.
+    /// An error in your own words; the event is tried again.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), source: None }
+        Self { reason: reason.into(), retryable: true, source: None }
+    }
+
+    /// An error that stays one however often the event is tried: it becomes a dead letter at once.
+    pub fn fatal(reason: impl Into<String>) -> Self {
+        Self { retryable: false, ..Self::new(reason) }
+    }
+
+    /// Whether the event is tried again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.retryable
     }
 }
 
 impl From<textproof::store::StoreError> for HandlerError {
     fn from(error: textproof::store::StoreError) -> Self {
-        Self { reason: error.to_string(), source: Some(error.into()) }
+        Self { reason: error.to_string(), retryable: true, source: Some(error.into()) }
     }
 }

@@ -7,6 +7,7 @@ mod engine;
 mod handler;
 pub mod handlers;
 mod readiness;
+mod work;
 
 pub use engine::{Worker, WorkerOptions};
 pub use handler::{Handler, HandlerError};

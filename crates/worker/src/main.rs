@@ -52,6 +52,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         concurrency: settings.concurrency,
         lease: settings.lease,
         drain: settings.drain,
+        max_deliveries: settings.max_deliveries,
+        max_attempts: settings.max_attempts,
     };
     let worker = Worker::new(store as Arc<dyn EventStore>, handlers, options);
     let public = health::public_routes(checks(worker.readiness()));

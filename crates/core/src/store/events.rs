@@ -10,6 +10,8 @@ use crate::event::{ContentDigest, EventId};
 
 /// How long an event's identity is remembered.
 pub(crate) const MARK_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// How long dead letters are kept.
+pub(crate) const DEAD_LETTERS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long what was not understood is kept.
 pub(crate) const QUARANTINE_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
@@ -72,8 +74,42 @@ pub struct Entry {
     pub envelope: String,
     /// The original bytes of the webhook.
     pub raw: Bytes,
+    /// What went wrong with it before.
+    pub failures: Failures,
     /// What must still hold when the entry is settled.
     pub claim: Claim,
+}
+
+/// What went wrong with an event so far: travels with it from one delay to the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// How often a handler failed.
+    pub count: u32,
+    /// What the first one said; empty when none has failed.
+    pub first: String,
+    /// What the last one said.
+    pub last: String,
+}
+
+/// Entries that were started without an answer so often may be what ends their processes. They are taken alone.
+pub const SUSPICIOUS_STARTS: u64 = 2;
+
+/// Which abandoned entries a sweep takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspects {
+    /// All but those that were started [`SUSPICIOUS_STARTS`] times.
+    LeftOut,
+    /// One that was started so often, and no other.
+    OneAlone,
+}
+
+/// What became of events that were put off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Events that are back on the stream.
+    pub moved: u64,
+    /// Time until the next one is due; none when none is put off.
+    pub next: Option<Duration>,
 }
 
 /// Position and delivery count of an entry in the hands of this consumer. Whoever claims the entry later
@@ -93,6 +129,8 @@ pub struct Swept {
     pub entries: Vec<Entry>,
     /// Start of the next sweep; `-` when this one came to the end.
     pub cursor: String,
+    /// Whether suspects were left out.
+    pub suspects: bool,
 }
 
 /// Event streams with a consumer group.
@@ -144,7 +182,42 @@ pub trait EventStore: Send + Sync {
         lease: Duration,
         cursor: &str,
         count: usize,
+        suspects: Suspects,
     ) -> Result<Swept, StoreError>;
+
+    /// Puts an entry off for `delay`, with what went wrong, if it is still in this consumer's hands; returns whether it
+    /// was. Its starts are counted anew.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn delay_event(
+        &self,
+        member: &GroupMember,
+        event: &str,
+        claim: &Claim,
+        failures: &Failures,
+        delay: Duration,
+    ) -> Result<bool, StoreError>;
+
+    /// Puts an entry among the dead letters, if it is still in this consumer's hands; returns whether it was.
+    /// `reason` is a stable word.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn bury_event(
+        &self,
+        member: &GroupMember,
+        event: &str,
+        claim: &Claim,
+        failures: &Failures,
+        reason: &str,
+    ) -> Result<bool, StoreError>;
+
+    /// Puts at most `most` events back on the stream that were put off and are due.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer; asking again is safe.
+    async fn move_due(&self, most: usize) -> Result<Due, StoreError>;
 
     /// Removes this consumer from the group unless entries are still in its hands.
     ///

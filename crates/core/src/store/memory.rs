@@ -6,6 +6,7 @@
 mod breakers;
 mod codes;
 mod consents;
+mod dead_letters;
 mod deliveries;
 mod events;
 mod expiring;

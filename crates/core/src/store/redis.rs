@@ -11,6 +11,7 @@ mod cluster;
 mod codes;
 mod connection;
 mod consents;
+mod dead_letters;
 mod deliveries;
 mod driver;
 mod durable;

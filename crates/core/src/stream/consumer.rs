@@ -10,12 +10,22 @@ use tokio::time::Instant;
 use super::wire;
 use crate::{
     event::Event,
-    store::{Claim, Entry, EventReader, EventStore, GroupMember, StoreError},
+    store::{Claim, Entry, EventReader, EventStore, Failures, GroupMember, StoreError, Suspects},
 };
 
 /// How long a read waits for new entries, at most.
 /// A stop waits for it, since a read that is under way is never cut off.
 const BLOCK: Duration = Duration::from_secs(1);
+
+/// How often events that were put off are looked for, at least; with the read and the sweep this is less than two
+/// commands a second of an idle process.
+const LOOK_FOR_DUE: Duration = Duration::from_millis(1250);
+
+/// Pending entries among which one suspect is looked for.
+const SUSPECTS_LOOKED_AT: usize = 1000;
+
+/// Events that are put back on the stream at a time.
+const DUE_AT_MOST: usize = 100;
 
 /// A consumer's place and patience.
 #[derive(Clone, Debug)]
@@ -36,6 +46,9 @@ pub struct Consumer {
     reader: Option<Box<dyn EventReader>>,
     cursor: String,
     next_sweep: Instant,
+    next_due: Instant,
+    /// Whether entries wait that are taken alone.
+    suspects: bool,
 }
 
 impl Consumer {
@@ -51,6 +64,8 @@ impl Consumer {
             reader: None,
             cursor: "-".to_owned(),
             next_sweep: Instant::now(),
+            next_due: Instant::now(),
+            suspects: false,
         }
     }
 
@@ -67,15 +82,37 @@ impl Consumer {
             return Ok(Vec::new());
         }
         let now = Instant::now();
+        if self.next_due <= now {
+            let due = self.store.move_due(DUE_AT_MOST).await?;
+            self.next_due = now + due.next.unwrap_or(LOOK_FOR_DUE).min(LOOK_FOR_DUE);
+        }
         if self.next_sweep <= now {
             let entries = self.sweep(max).await?;
             if !entries.is_empty() {
                 return Ok(self.deliveries(entries));
             }
         }
-        let block = self.next_sweep.saturating_duration_since(now).min(BLOCK);
+        let block = self.next_sweep.min(self.next_due).saturating_duration_since(now).min(BLOCK);
         let entries = self.read(max, block).await?;
         Ok(self.deliveries(entries))
+    }
+
+    /// Whether abandoned entries wait that were started so often without an answer that they may be what ends their
+    /// processes: [`Consumer::next`] leaves them out.
+    #[must_use]
+    pub fn has_suspects(&self) -> bool {
+        self.suspects
+    }
+
+    /// Takes one of them. Ask only while nothing else is in this process's hands: whatever is would share its fate.
+    ///
+    /// # Errors
+    /// As for [`Consumer::next`].
+    pub async fn next_suspect(&mut self) -> Result<Option<Delivery>, StoreError> {
+        let swept =
+            self.store.sweep(&self.member, self.lease, "-", SUSPECTS_LOOKED_AT, Suspects::OneAlone).await?;
+        self.suspects = !swept.entries.is_empty();
+        Ok(self.deliveries(swept.entries).pop())
     }
 
     /// Leaves the group, unless deliveries are still out.
@@ -92,7 +129,8 @@ impl Consumer {
             // Opening the reader creates the group, without which there is nothing to sweep.
             self.reader = Some(self.store.reader(&self.member).await?);
         }
-        let swept = self.store.sweep(&self.member, self.lease, &self.cursor, max).await?;
+        let swept = self.store.sweep(&self.member, self.lease, &self.cursor, max, Suspects::LeftOut).await?;
+        self.suspects |= swept.suspects;
         self.cursor = swept.cursor;
         if self.cursor == "-" {
             // Between a quarter and a half of the lease, so that processes do not sweep in step.
@@ -117,25 +155,28 @@ impl Consumer {
     }
 
     fn deliveries(&self, entries: Vec<Entry>) -> Vec<Delivery> {
-        entries.into_iter().filter_map(|entry| self.delivery(entry)).collect()
+        entries.into_iter().map(|entry| self.delivery(entry)).collect()
     }
 
-    fn delivery(&self, entry: Entry) -> Option<Delivery> {
-        match wire::decode(&entry) {
-            Ok(event) => Some(Delivery {
-                event,
-                raw: entry.raw,
-                claim: entry.claim,
-                lease: self.lease,
-                store: Arc::clone(&self.store),
-                member: self.member.clone(),
+    fn delivery(&self, entry: Entry) -> Delivery {
+        let event = wire::decode(&entry);
+        if let Err(error) = &event {
+            let position = &entry.claim.position;
+            tracing::error!(%error, position, "an entry of the event stream cannot be read");
+            metrics::counter!("textproof_stream_unreadable_total").increment(1);
+        }
+        Delivery {
+            id: entry.id,
+            event: event.map_err(|error| match error {
+                wire::WireError::Version(_) | wire::WireError::Kind => Unreadable::Newer,
+                wire::WireError::Malformed { .. } | wire::WireError::NoId => Unreadable::Malformed,
             }),
-            Err(error) => {
-                // Left pending: it is handed out again after the lease, and nothing is lost.
-                tracing::error!(%error, position = entry.claim.position, "an entry of the event stream cannot be read");
-                metrics::counter!("textproof_stream_unreadable_total").increment(1);
-                None
-            }
+            raw: entry.raw,
+            failures: entry.failures,
+            claim: entry.claim,
+            lease: self.lease,
+            store: Arc::clone(&self.store),
+            member: self.member.clone(),
         }
     }
 }
@@ -149,11 +190,24 @@ impl fmt::Debug for Consumer {
     }
 }
 
-/// An event in the hands of this process.
+/// Why an entry of the stream is no event that this process can act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// A later release wrote it: another process may be able to.
+    #[error("a later release wrote it")]
+    Newer,
+    /// Nobody can read it.
+    #[error("it is no event")]
+    Malformed,
+}
+
+/// An entry in the hands of this process.
 #[must_use = "a delivery that is dropped comes back when its lease has ended"]
 pub struct Delivery {
-    event: Event,
+    id: String,
+    event: Result<Event, Unreadable>,
     raw: Bytes,
+    failures: Failures,
     claim: Claim,
     lease: Duration,
     store: Arc<dyn EventStore>,
@@ -162,9 +216,17 @@ pub struct Delivery {
 
 impl Delivery {
     /// The event.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: the entry is no event that this version knows.
+    pub fn event(&self) -> Result<&Event, Unreadable> {
+        self.event.as_ref().map_err(|unreadable| *unreadable)
+    }
+
+    /// The event's name, as the entry has it.
     #[must_use]
-    pub fn event(&self) -> &Event {
-        &self.event
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The original bytes of the webhook.
@@ -173,10 +235,16 @@ impl Delivery {
         &self.raw
     }
 
-    /// How often the event was handed out, this time included.
+    /// How often the event was handed out since it last came onto the stream, this time included.
     #[must_use]
     pub fn deliveries(&self) -> u64 {
         self.claim.deliveries
+    }
+
+    /// What went wrong with it before.
+    #[must_use]
+    pub fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     /// Settles the event: it took effect. Returns false when another process has it by now, in which case
@@ -185,7 +253,7 @@ impl Delivery {
     /// # Errors
     /// [`StoreError`]: it may or may not be settled; if it is not, it comes back.
     pub async fn ack(self) -> Result<bool, StoreError> {
-        self.store.settle_event(&self.member, self.event.id.as_str(), &self.claim).await
+        self.store.settle_event(&self.member, &self.id, &self.claim).await
     }
 
     /// Gives the event back untouched: the next sweep of any process takes it, and this start is not counted.
@@ -195,13 +263,41 @@ impl Delivery {
     pub async fn release(self) -> Result<bool, StoreError> {
         self.store.give_back(&self.member, &self.claim, self.lease).await
     }
+
+    /// Puts the event off for `delay` after a failure; its starts are counted anew. `error` must hold nothing that a
+    /// person wrote, and no full number.
+    ///
+    /// # Errors
+    /// [`StoreError`]: if it is not put off, it comes back after its lease.
+    pub async fn delay(self, delay: Duration, error: &str) -> Result<bool, StoreError> {
+        let failures = self.failed(error);
+        self.store.delay_event(&self.member, &self.id, &self.claim, &failures, delay).await
+    }
+
+    /// Puts the event among the dead letters. `reason` is a stable word; `error` is what failed now, if something did.
+    ///
+    /// # Errors
+    /// [`StoreError`]: if it is not buried, it comes back after its lease.
+    pub async fn bury(self, reason: &str, error: Option<&str>) -> Result<bool, StoreError> {
+        let failures = error.map_or_else(|| self.failures.clone(), |error| self.failed(error));
+        self.store.bury_event(&self.member, &self.id, &self.claim, &failures, reason).await
+    }
+
+    fn failed(&self, error: &str) -> Failures {
+        let error = short(error);
+        let first = if self.failures.count == 0 { &error } else { &self.failures.first }.clone();
+        Failures { count: self.failures.count.saturating_add(1), first, last: error }
+    }
+}
+
+/// An error travels with its event: not at any length.
+fn short(error: &str) -> String {
+    const MOST_CHARS: usize = 300;
+    error.chars().take(MOST_CHARS).collect()
 }
 
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery")
-            .field("event", &self.event)
-            .field("claim", &self.claim)
-            .finish_non_exhaustive()
+        f.debug_struct("Delivery").field("id", &self.id).field("claim", &self.claim).finish_non_exhaustive()
     }
 }

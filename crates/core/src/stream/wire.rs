@@ -153,6 +153,7 @@ mod tests {
             conflict: true,
             envelope,
             raw: bytes::Bytes::from_static(b"x"),
+            failures: crate::store::Failures::default(),
             claim: Claim { position: "1-0".into(), deliveries: 1 },
         }
     }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use test_support::eventually;
 use textproof::{
     event::{ContentDigest, EventId, Identity},
-    store::{EventStore, GroupMember, Publish, Published, Queue, Store},
-    stream::{Consumer, ConsumerSettings},
+    store::{EventStore, GroupMember, Publish, Published, Queue, Store, Suspects},
+    stream::{Consumer, ConsumerSettings, Unreadable},
 };
 
 use crate::fixture::millis;
@@ -30,12 +30,14 @@ async fn an_event_of_a_kind_from_a_later_release_is_not_lost(store: Arc<dyn Stor
     let settings =
         ConsumerSettings { group: "textproof".into(), host: "old".into(), lease: Duration::from_secs(30) };
     let mut old = Consumer::new(Arc::clone(&store) as Arc<dyn EventStore>, settings);
-    assert!(old.next(1).await.expect("the store answers").is_empty());
+    let taken = old.next(1).await.expect("the store answers");
+    assert_eq!(taken[0].event().expect_err("it is not known"), Unreadable::Newer);
+    drop(taken);
     assert_eq!(store.depth(Queue::Events).await.expect("the store answers"), 1, "it is not settled");
 
     let new = GroupMember { group: "textproof".into(), consumer: "new".into() };
     let entry = eventually(Duration::from_secs(5), "it comes back after its lease", async || {
-        let swept = store.sweep(&new, millis(1), "-", 1).await.expect("the store answers");
+        let swept = store.sweep(&new, millis(1), "-", 1, Suspects::LeftOut).await.expect("the store answers");
         swept.entries.into_iter().next()
     })
     .await;

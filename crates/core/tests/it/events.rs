@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use test_support::eventually;
 use textproof::{
     event::{Content, ContentDigest, DeliveryReport, DeliveryStatus, Event, EventId, Identity},
-    store::{Claim, Entry, EventStore, GroupMember, Publish, Published, Queue, Store},
+    store::{Claim, Entry, EventStore, GroupMember, Publish, Published, Queue, Store, Suspects},
     stream::{Consumer, ConsumerSettings, Outgoing, Producer},
 };
 
@@ -58,7 +58,10 @@ async fn read(store: &Arc<dyn Store>, consumer: &str, count: usize) -> Vec<Entry
 
 async fn swept(store: &Arc<dyn Store>, consumer: &str) -> Entry {
     eventually(Duration::from_secs(5), "an abandoned entry is swept", async || {
-        let swept = store.sweep(&member(consumer), LEASE, "-", 10).await.expect("the store answers");
+        let swept = store
+            .sweep(&member(consumer), LEASE, "-", 10, Suspects::LeftOut)
+            .await
+            .expect("the store answers");
         swept.entries.into_iter().next()
     })
     .await
@@ -136,7 +139,6 @@ async fn an_abandoned_entry_is_swept_with_a_higher_count(store: Arc<dyn Store>) 
     read(&store, "dead", 1).await;
     let entry = swept(&store, "alive").await;
     assert_eq!((entry.claim.deliveries, entry.envelope.as_str()), (2, "a"));
-    assert_eq!(swept(&store, "third").await.claim.deliveries, 3);
 }
 
 async fn a_stale_claim_settles_nothing(store: Arc<dyn Store>) {
@@ -155,7 +157,8 @@ async fn a_released_entry_comes_back_at_once_and_uncounted(store: Arc<dyn Store>
     let entry = read(&store, "one", 1).await.remove(0);
     let lease = Duration::from_secs(30);
     assert!(store.give_back(&member("one"), &entry.claim, lease).await.expect("the store answers"));
-    let swept = store.sweep(&member("two"), lease, "-", 10).await.expect("the store answers");
+    let swept =
+        store.sweep(&member("two"), lease, "-", 10, Suspects::LeftOut).await.expect("the store answers");
     assert_eq!(swept.entries.len(), 1);
     assert_eq!(swept.entries[0].claim.deliveries, 1, "the first start is not counted");
     let stale = Claim { deliveries: 1, ..entry.claim };
@@ -167,11 +170,12 @@ async fn a_sweep_goes_on_where_it_stopped(store: Arc<dyn Store>) {
         publish(&store, &format!("e{i}"), 1).await;
     }
     assert_eq!(read(&store, "dead", 10).await.len(), 7);
-    swept(&store, "wait").await;
     let (mut cursor, mut names) = ("-".to_owned(), Vec::new());
     loop {
-        let swept =
-            store.sweep(&member("alive"), Duration::ZERO, &cursor, 3).await.expect("the store answers");
+        let swept = store
+            .sweep(&member("alive"), Duration::ZERO, &cursor, 3, Suspects::LeftOut)
+            .await
+            .expect("the store answers");
         names.extend(swept.entries.into_iter().map(|entry| entry.envelope));
         cursor = swept.cursor;
         if cursor == "-" {

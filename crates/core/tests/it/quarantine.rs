@@ -133,8 +133,9 @@ async fn what_is_understood_by_now_is_published_once_and_removed(store: Arc<dyn 
     let settings = ConsumerSettings { group: "textproof".into(), host: "one".into(), lease: millis(30_000) };
     let mut consumer = Consumer::new(Arc::clone(&store) as Arc<dyn EventStore>, settings);
     let delivery = consumer.next(10).await.expect("the store answers").remove(0);
-    assert_eq!((delivery.raw().as_ref(), delivery.event().received_at_ms), (BODY, RECEIVED));
-    assert!(matches!(&delivery.event().content, Content::Reply(reply) if reply.text == "hello"));
+    let event = delivery.event().expect("an event");
+    assert_eq!((delivery.raw().as_ref(), event.received_at_ms), (BODY, RECEIVED));
+    assert!(matches!(&event.content, Content::Reply(reply) if reply.text == "hello"));
 }
 
 async fn what_is_still_not_understood_stays(store: Arc<dyn Store>) {

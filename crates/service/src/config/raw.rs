@@ -117,6 +117,8 @@ pub(super) struct RawWorker {
     pub(super) concurrency: u64,
     pub(super) lease_seconds: u64,
     pub(super) drain_seconds: u64,
+    pub(super) max_deliveries: u64,
+    pub(super) max_attempts: u64,
 }
 
 #[derive(Deserialize)]

@@ -144,6 +144,8 @@ pub(super) const SECTIONS: &[Section] = &[
             Key::new("concurrency", Number).or("64"),
             Key::new("lease_seconds", Number).or("30"),
             Key::new("drain_seconds", Number).or("25"),
+            Key::new("max_deliveries", Number).or("5"),
+            Key::new("max_attempts", Number).or("12"),
         ],
     },
 ];

@@ -70,6 +70,10 @@ pub struct WorkerSettings {
     pub lease: Duration,
     /// How long running events may take to finish at a stop.
     pub drain: Duration,
+    /// Starts without an answer beyond which an event is a dead letter.
+    pub max_deliveries: u64,
+    /// Failures of its handlers that make an event a dead letter.
+    pub max_attempts: u32,
 }
 
 impl Config {
@@ -165,6 +169,8 @@ impl Config {
             concurrency: number("concurrency", worker.concurrency, 1..=4096)? as usize,
             lease: Duration::from_secs(number("lease_seconds", worker.lease_seconds, 1..=3600)?),
             drain: Duration::from_secs(number("drain_seconds", worker.drain_seconds, 1..=600)?),
+            max_deliveries: number("max_deliveries", worker.max_deliveries, 3..=100)?,
+            max_attempts: number("max_attempts", worker.max_attempts, 1..=100)? as u32,
         })
     }
 

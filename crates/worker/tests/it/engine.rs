@@ -6,7 +6,10 @@ use test_support::eventually_true;
 use textproof::store::MemoryStore;
 use worker::WorkerOptions;
 
-use crate::fixture::{Doing, Logs, PATIENCE, Recorder, Running, depth, publish};
+use crate::fixture::{
+    Doing, Logs, PATIENCE, Recorder, Running, backlog, dead_letters, depth, die_with_it, publish,
+    publish_unreadable,
+};
 
 fn quick() -> WorkerOptions {
     WorkerOptions { lease: Duration::from_millis(300), ..WorkerOptions::default() }
@@ -39,7 +42,10 @@ async fn a_failed_event_comes_back_and_the_handlers_after_the_failure_wait() {
     publish(&store, "good").await;
     eventually_true(PATIENCE, "it comes back twice", async || failing.count("bad") >= 3).await;
     assert_eq!((failing.count("good"), after.seen()), (1, vec!["good".to_owned()]));
-    assert_eq!(depth(&store).await, 1, "it is not lost");
+    eventually_true(PATIENCE, "it is put off again and not lost", async || {
+        backlog(&store).await.delayed == 1
+    })
+    .await;
     running.stop().await;
 }
 
@@ -108,9 +114,100 @@ async fn a_handler_that_panics_takes_nothing_with_it() {
         recorder.count("good") == 1 && recorder.count("bad") >= 2
     })
     .await;
-    assert_eq!(depth(&store).await, 1, "it is not lost");
+    eventually_true(PATIENCE, "it is put off and not lost", async || backlog(&store).await.delayed == 1)
+        .await;
     running.stop().await;
     let logged = logs.text();
     assert!(logged.contains("a handler panicked event=evt_"), "{logged}");
     assert!(!logged.contains("told to panic"), "the message may hold what a person wrote: {logged}");
+}
+
+fn dead_letter_options() -> WorkerOptions {
+    WorkerOptions { lease: Duration::from_millis(300), max_attempts: 2, ..WorkerOptions::default() }
+}
+
+/// Each kind of bad event among many good ones: exactly that one is a dead letter, with the reason, and the others are
+/// settled.
+#[tokio::test]
+async fn one_bad_event_among_a_thousand_is_the_only_dead_letter() {
+    for (act, reason, error) in [
+        (Doing::Fail, "failures", "recorder: told to fail"),
+        (Doing::FailForGood, "fatal", "recorder: told to fail for good"),
+        (Doing::Panic, "failures", "a handler panicked"),
+        (Doing::NeverEnd, "failures", "the handlers took longer than 250ms"),
+    ] {
+        let store = MemoryStore::new();
+        let recorder = Recorder::new(match act {
+            Doing::Fail => |text| if text == "bad" { Doing::Fail } else { Doing::Succeed },
+            Doing::FailForGood => |text| if text == "bad" { Doing::FailForGood } else { Doing::Succeed },
+            Doing::Panic => |text| if text == "bad" { Doing::Panic } else { Doing::Succeed },
+            _ => |text| if text == "bad" { Doing::NeverEnd } else { Doing::Succeed },
+        });
+        let running = Running::start(&store, vec![recorder.clone()], dead_letter_options());
+        for n in 0..1_000 {
+            let text = if n == 500 { "bad".to_owned() } else { format!("good {n}") };
+            publish(&store, &text).await;
+        }
+        eventually_true(PATIENCE, "it is a dead letter and all others are settled", async || {
+            let backlog = backlog(&store).await;
+            (backlog.events, backlog.delayed, backlog.dead_letters) == (0, 0, 1)
+        })
+        .await;
+        let letter = dead_letters(&store).await.remove(0);
+        assert_eq!((letter.reason.as_str(), letter.failures.last.as_str()), (reason, error));
+        let tries = if reason == "fatal" { 1 } else { 2 };
+        assert_eq!((letter.failures.count, recorder.count("bad")), (tries, tries as usize));
+        assert!(String::from_utf8_lossy(&letter.raw).contains("bad"), "with its original bytes");
+        assert_eq!(recorder.seen().iter().filter(|text| text.starts_with("good")).count(), 999);
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_is_no_event_is_a_dead_letter_at_once() {
+    let store = MemoryStore::new();
+    publish_unreadable(&store).await;
+    publish(&store, "good").await;
+    let recorder = Recorder::new(|_| Doing::Succeed);
+    let running = Running::start(&store, vec![recorder.clone()], quick());
+    eventually_true(PATIENCE, "it is a dead letter", async || backlog(&store).await.dead_letters == 1).await;
+    let letter = dead_letters(&store).await.remove(0);
+    assert_eq!((letter.reason.as_str(), letter.starts), ("unreadable", 1));
+    eventually_true(PATIENCE, "the other is settled", async || depth(&store).await == 0).await;
+    running.stop().await;
+}
+
+/// The store says how often it was started; who started it died.
+#[tokio::test]
+async fn an_event_that_was_started_too_often_without_an_answer_is_a_dead_letter() {
+    let store = MemoryStore::new();
+    publish(&store, "bad").await;
+    die_with_it(&store, 5).await;
+    publish(&store, "good").await;
+    let recorder = Recorder::new(|_| Doing::Succeed);
+    let options = WorkerOptions { lease: Duration::from_millis(1), ..quick() };
+    let running = Running::start(&store, vec![recorder.clone()], options);
+    eventually_true(PATIENCE, "it is a dead letter", async || backlog(&store).await.dead_letters == 1).await;
+    let letter = dead_letters(&store).await.remove(0);
+    assert_eq!((letter.reason.as_str(), letter.starts, letter.failures.count), ("starts", 6, 0));
+    assert_eq!(recorder.count("bad"), 0, "it is not started again");
+    running.stop().await;
+}
+
+/// It may be what ends its processes, so nothing else is in this one's hands meanwhile.
+#[tokio::test]
+async fn an_event_that_was_started_twice_without_an_answer_runs_alone() {
+    let store = MemoryStore::new();
+    publish(&store, "suspect").await;
+    die_with_it(&store, 2).await;
+    let recorder = Recorder::new(|_| Doing::Succeed);
+    let options = WorkerOptions { lease: Duration::from_millis(20), ..WorkerOptions::default() };
+    let running = Running::start(&store, vec![recorder.clone()], options);
+    for n in 0..200 {
+        publish(&store, &format!("good {n}")).await;
+    }
+    eventually_true(PATIENCE, "all are settled", async || depth(&store).await == 0).await;
+    assert_eq!(recorder.most_beside("suspect"), Some(0));
+    assert!(recorder.most_at_once() > 1, "the others run side by side");
+    running.stop().await;
 }

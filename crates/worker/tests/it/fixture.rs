@@ -1,6 +1,7 @@
 //! Events to act on, and handlers that record what they saw.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -8,7 +9,10 @@ use std::{
 use async_trait::async_trait;
 use textproof::{
     event::{Content, ContentDigest, Event, EventId, Identity, Reply},
-    store::{EventStore, MemoryStore, Queue},
+    store::{
+        Backlog, DeadLetter, DeadLetterStore as _, EventStore, GroupMember, MemoryStore, Order, Publish,
+        Queue, SUSPICIOUS_STARTS, Suspects,
+    },
     stream::{Outgoing, Producer},
 };
 use tokio::task::JoinHandle;
@@ -47,12 +51,41 @@ pub(crate) async fn depth(store: &MemoryStore) -> u64 {
     store.depth(Queue::Events).await.expect("the store answers")
 }
 
+pub(crate) async fn dead_letters(store: &MemoryStore) -> Vec<DeadLetter> {
+    store.dead_letters(Order::OldestFirst, None, 100).await.expect("the store answers")
+}
+
+/// An entry that nobody can read.
+pub(crate) async fn publish_unreadable(store: &MemoryStore) {
+    let id = EventId::of(&Identity::of_body("websms", b"unreadable"));
+    let (queue, digest) = (Queue::Events, ContentDigest([0; 8]));
+    let publish = Publish { queue, id: &id, conflict_id: &id, digest, envelope: "{", raw: b"unreadable" };
+    store.publish(&publish).await.expect("the store answers");
+}
+
+/// Takes everything so many times, and never answers.
+pub(crate) async fn die_with_it(store: &MemoryStore, times: u64) {
+    let member = GroupMember { group: "textproof".into(), consumer: "dying".into() };
+    let mut reader = store.reader(&member).await.expect("the store answers");
+    assert_eq!(reader.read(10, Duration::ZERO).await.expect("the store answers").len(), 1);
+    for start in 2..=times {
+        let suspects = if start > SUSPICIOUS_STARTS { Suspects::OneAlone } else { Suspects::LeftOut };
+        let swept = store.sweep(&member, Duration::ZERO, "-", 10, suspects).await;
+        assert_eq!(swept.expect("the store answers").entries[0].claim.deliveries, start);
+    }
+}
+
+pub(crate) async fn backlog(store: &MemoryStore) -> Backlog {
+    store.backlog().await.expect("the store answers")
+}
+
 /// What a handler does with a text.
 pub(crate) type Act = fn(&str) -> Doing;
 
 pub(crate) enum Doing {
     Succeed,
     Fail,
+    FailForGood,
     Panic,
     NeverEnd,
 }
@@ -61,12 +94,42 @@ pub(crate) enum Doing {
 #[derive(Clone)]
 pub(crate) struct Recorder {
     seen: Arc<Mutex<Vec<String>>>,
+    /// Texts that are being acted on.
+    now: Arc<Mutex<Vec<String>>>,
+    /// For each text, how many others were acted on when it began or while it ran.
+    beside: Arc<Mutex<HashMap<String, usize>>>,
     act: Act,
 }
 
 impl Recorder {
     pub(crate) fn new(act: Act) -> Self {
-        Self { seen: Arc::default(), act }
+        Self { seen: Arc::default(), now: Arc::default(), beside: Arc::default(), act }
+    }
+
+    /// The most others that were acted on at the same time as this text.
+    pub(crate) fn most_beside(&self, text: &str) -> Option<usize> {
+        self.beside.lock().expect("no panic").get(text).copied()
+    }
+
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.beside.lock().expect("no panic").values().max().map_or(0, |others| others + 1)
+    }
+
+    /// Says who is beside whom, and lets the others begin.
+    async fn beside_others(&self, text: &str) {
+        {
+            let (mut now, mut beside) =
+                (self.now.lock().expect("no panic"), self.beside.lock().expect("no panic"));
+            now.push(text.to_owned());
+            for one in now.iter() {
+                let most = beside.entry(one.clone()).or_default();
+                *most = (*most).max(now.len() - 1);
+            }
+        }
+        tokio::task::yield_now().await;
+        let mut now = self.now.lock().expect("no panic");
+        let at = now.iter().position(|one| one == text).expect("it is in there");
+        now.swap_remove(at);
     }
 
     pub(crate) fn seen(&self) -> Vec<String> {
@@ -89,9 +152,11 @@ impl Handler for Recorder {
             return Ok(());
         };
         self.seen.lock().expect("no panic").push(reply.text.clone());
+        self.beside_others(&reply.text).await;
         match (self.act)(&reply.text) {
             Doing::Succeed => Ok(()),
             Doing::Fail => Err(HandlerError::new("told to fail")),
+            Doing::FailForGood => Err(HandlerError::fatal("told to fail for good")),
             Doing::Panic => panic!("told to panic"),
             Doing::NeverEnd => std::future::pending().await,
         }

@@ -186,6 +186,6 @@ async fn received(desk: &Desk) -> Value {
     let mut consumer = Consumer::new(std::sync::Arc::new(desk.world.store()), settings);
     let delivery = consumer.next(1).await.expect("the store answers").remove(0);
     assert_eq!(delivery.raw(), BODY.as_bytes(), "the bytes have moved");
-    let at = i64::try_from(delivery.event().received_at_ms).expect("a time");
+    let at = i64::try_from(delivery.event().expect("an event").received_at_ms).expect("a time");
     json!(jiff::Timestamp::from_millisecond(at).expect("a time").to_string())
 }

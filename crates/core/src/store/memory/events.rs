@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::{MemoryStore, expiring::Expiring, ms};
 use crate::store::{
-    Claim, Entry, EventReader, EventStore, GroupMember, Publish, Published, Queue, StoreError, Swept,
+    Claim, DeadLetter, Due, Entry, EventReader, EventStore, Failures, GroupMember, Publish, Published, Queue,
+    SUSPICIOUS_STARTS, StoreError, Suspects, Swept,
     events::{MARK_KEPT, QUARANTINE_KEPT},
 };
 
@@ -22,6 +23,10 @@ pub(super) struct Queues {
     /// By group: what has been handed out and not settled.
     groups: HashMap<String, Group>,
     pub(super) marks: Expiring<String, Mark>,
+    /// By the time at which they are due and their id.
+    pub(super) delayed: BTreeMap<(u64, String), Stored>,
+    /// With whether they were published as a conflict.
+    pub(super) dead: BTreeMap<u64, (DeadLetter, bool)>,
 }
 
 pub(super) struct Stored {
@@ -29,6 +34,7 @@ pub(super) struct Stored {
     conflict: bool,
     pub(super) envelope: String,
     pub(super) raw: Bytes,
+    failures: Failures,
     at: u64,
 }
 
@@ -44,9 +50,18 @@ struct Pending {
     deliveries: u64,
 }
 
+/// Where an event with this identity is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum MarkState {
+    Live,
+    Delayed,
+    Done,
+    Dead,
+}
+
 #[derive(Clone)]
 pub(super) struct Mark {
-    pub(super) done: bool,
+    pub(super) state: MarkState,
     digest: [u8; 8],
     pub(super) position: u64,
 }
@@ -61,6 +76,7 @@ impl Queues {
             conflict,
             envelope: event.envelope.to_owned(),
             raw: Bytes::copy_from_slice(event.raw),
+            failures: Failures::default(),
             at: now,
         };
         let stream = self.streams.entry(event.queue).or_default();
@@ -68,13 +84,13 @@ impl Queues {
         if event.queue == Queue::Quarantine {
             stream.retain(|_, stored| stored.at + ms(QUARANTINE_KEPT) > now);
         }
-        let mark = Mark { done: false, digest: event.digest.0, position };
+        let mark = Mark { state: MarkState::Live, digest: event.digest.0, position };
         self.marks.put(id, mark, now, ms(MARK_KEPT));
     }
 
     fn repeated(&mut self, event: &Publish<'_>, mark: &Mark, conflict: bool, now: u64) -> Published {
         let there = self.streams.get(&event.queue).is_some_and(|stream| stream.contains_key(&mark.position));
-        if !mark.done && !there {
+        if mark.state == MarkState::Live && !there {
             self.append(event, conflict, now);
             return Published::Healed;
         }
@@ -125,7 +141,82 @@ impl Queues {
         mine.then_some((position, group))
     }
 
-    fn sweep(&mut self, member: &GroupMember, lease: u64, cursor: &str, count: usize, now: u64) -> Swept {
+    /// Takes an entry off the stream, if it is still in this consumer's hands.
+    fn take_off(&mut self, member: &GroupMember, claim: &Claim) -> Option<Stored> {
+        let (position, group) = self.held(member, claim)?;
+        group.pending.remove(&position);
+        self.streams.get_mut(&Queue::Events)?.remove(&position)
+    }
+
+    /// Gives a mark another state, if there is one.
+    pub(super) fn remark(&mut self, event: &str, state: MarkState, position: Option<u64>, now: u64) {
+        let event = event.to_owned();
+        if let Some(mark) = self.marks.get_mut(&event, now) {
+            mark.state = state;
+            mark.position = position.unwrap_or(mark.position);
+            self.marks.prolong(&event, now, ms(MARK_KEPT));
+        }
+    }
+
+    /// Puts an event on the stream that was there before.
+    fn put_back(&mut self, stored: Stored, now: u64) {
+        self.next_position += 1;
+        self.remark(&stored.id, MarkState::Live, Some(self.next_position), now);
+        self.streams.entry(Queue::Events).or_default().insert(self.next_position, stored);
+    }
+
+    /// The same for a dead letter, without its failures.
+    pub(super) fn bring_back(&mut self, letter: &DeadLetter, conflict: bool, now: u64) {
+        let stored = Stored {
+            id: letter.id.clone(),
+            conflict,
+            envelope: letter.envelope.clone(),
+            raw: letter.raw.clone(),
+            failures: Failures::default(),
+            at: now,
+        };
+        self.put_back(stored, now);
+    }
+
+    fn bury(&mut self, stored: Stored, claim: &Claim, failures: &Failures, reason: &str, now: u64) {
+        self.remark(&stored.id, MarkState::Dead, None, now);
+        self.next_position += 1;
+        let letter = DeadLetter {
+            position: self.next_position.to_string(),
+            id: stored.id,
+            reason: reason.to_owned(),
+            starts: claim.deliveries,
+            failures: failures.clone(),
+            envelope: stored.envelope,
+            raw: stored.raw,
+        };
+        self.dead.insert(self.next_position, (letter, stored.conflict));
+    }
+
+    fn move_due(&mut self, most: usize, now: u64) -> Due {
+        let mut due = Due::default();
+        while let Some(first) = self.delayed.first_entry() {
+            let at = first.key().0;
+            if at > now || due.moved as usize == most {
+                due.next = Some(Duration::from_millis(at.saturating_sub(now)));
+                break;
+            }
+            let stored = first.remove();
+            self.put_back(stored, now);
+            due.moved += 1;
+        }
+        due
+    }
+
+    fn sweep(
+        &mut self,
+        member: &GroupMember,
+        lease: u64,
+        cursor: &str,
+        count: usize,
+        suspects: Suspects,
+        now: u64,
+    ) -> Swept {
         let stream = self.streams.entry(Queue::Events).or_default();
         let group = self.groups.entry(member.group.clone()).or_default();
         let after = cursor.strip_prefix('(').and_then(|position| position.parse().ok()).unwrap_or(0u64);
@@ -136,8 +227,14 @@ impl Queues {
             .map(|(position, _)| *position)
             .take(count)
             .collect();
-        let mut entries = Vec::new();
+        let (mut entries, mut left_out) = (Vec::new(), false);
+        let alone = suspects == Suspects::OneAlone;
         for position in &idle {
+            let starts = group.pending.get(position).map_or(0, |pending| pending.deliveries);
+            if (starts >= SUSPICIOUS_STARTS) != alone {
+                left_out |= !alone;
+                continue;
+            }
             let Some(stored) = stream.get(position) else {
                 group.pending.remove(position);
                 continue;
@@ -148,12 +245,15 @@ impl Queues {
                 pending.deliveries += 1;
                 entries.push(entry(*position, stored, pending.deliveries));
             }
+            if alone {
+                return Swept { entries, cursor: format!("({position}"), suspects: false };
+            }
         }
         let cursor = match idle.last() {
             Some(last) if idle.len() == count => format!("({last}"),
             _ => "-".to_owned(),
         };
-        Swept { entries, cursor }
+        Swept { entries, cursor, suspects: left_out }
     }
 }
 
@@ -179,18 +279,10 @@ impl EventStore for MemoryStore {
         claim: &Claim,
     ) -> Result<bool, StoreError> {
         let (mut state, now) = self.step();
-        let Some((position, group)) = state.events.held(member, claim) else {
+        if state.events.take_off(member, claim).is_none() {
             return Ok(false);
-        };
-        group.pending.remove(&position);
-        if let Some(stream) = state.events.streams.get_mut(&Queue::Events) {
-            stream.remove(&position);
         }
-        let event = event.to_owned();
-        if let Some(mark) = state.events.marks.get_mut(&event, now) {
-            mark.done = true;
-            state.events.marks.prolong(&event, now, ms(MARK_KEPT));
-        }
+        state.events.remark(event, MarkState::Done, None, now);
         Ok(true)
     }
 
@@ -217,14 +309,56 @@ impl EventStore for MemoryStore {
         lease: Duration,
         cursor: &str,
         count: usize,
+        suspects: Suspects,
     ) -> Result<Swept, StoreError> {
         let (mut state, now) = self.step();
-        Ok(state.events.sweep(member, ms(lease), cursor, count, now))
+        Ok(state.events.sweep(member, ms(lease), cursor, count, suspects, now))
     }
 
     async fn retire(&self, _member: &GroupMember) -> Result<(), StoreError> {
         // Consumers exist here only as names on pending entries.
         Ok(())
+    }
+
+    async fn delay_event(
+        &self,
+        member: &GroupMember,
+        event: &str,
+        claim: &Claim,
+        failures: &Failures,
+        delay: Duration,
+    ) -> Result<bool, StoreError> {
+        let (mut state, now) = self.step();
+        let Some(stored) = state.events.take_off(member, claim) else { return Ok(false) };
+        state.events.remark(event, MarkState::Delayed, None, now);
+        let due = (now + ms(delay), stored.id.clone());
+        state.events.delayed.insert(due, Stored { failures: failures.clone(), ..stored });
+        Ok(true)
+    }
+
+    async fn bury_event(
+        &self,
+        member: &GroupMember,
+        _event: &str,
+        claim: &Claim,
+        failures: &Failures,
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        let (mut state, now) = self.step();
+        let Some(stored) = state.events.take_off(member, claim) else { return Ok(false) };
+        state.events.bury(stored, claim, failures, reason, now);
+        Ok(true)
+    }
+
+    async fn move_due(&self, most: usize) -> Result<Due, StoreError> {
+        let due = {
+            let (mut state, now) = self.step();
+            state.events.move_due(most, now)
+        };
+        if due.moved > 0 {
+            self.appended.notify_waiters();
+        }
+        Ok(due)
     }
 
     async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
@@ -264,6 +398,7 @@ fn entry(position: u64, stored: &Stored, deliveries: u64) -> Entry {
         conflict: stored.conflict,
         envelope: stored.envelope.clone(),
         raw: stored.raw.clone(),
+        failures: stored.failures.clone(),
         claim: Claim { position: position.to_string(), deliveries },
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{
     MemoryStore,
-    events::{Queues, Stored},
+    events::{MarkState, Queues, Stored},
     ms,
 };
 use crate::store::{Kept, Order, QuarantineStore, Queue, StoreError, events::MARK_KEPT};
@@ -38,7 +38,7 @@ impl QuarantineStore for MemoryStore {
         let Queues { streams, marks, .. } = &mut state.events;
         let removed = streams.entry(Queue::Quarantine).or_default().remove(&position).is_some();
         if let Some(mark) = marks.get_mut(&kept.id, now).filter(|mark| mark.position == position) {
-            mark.done = true;
+            mark.state = MarkState::Done;
             marks.prolong(&kept.id, now, ms(MARK_KEPT));
         }
         Ok(removed)

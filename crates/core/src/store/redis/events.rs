@@ -9,11 +9,12 @@ use super::{
     RedisStore, ms,
     reader::{StreamReader, entry},
     reply::{Reply, number},
-    script::{GIVE_BACK, PUBLISH, RETIRE, SETTLE_EVENT, SWEEP},
+    script::{BURY_EVENT, DELAY_EVENT, DUE, GIVE_BACK, MOVE_DUE, PUBLISH, RETIRE, SETTLE_EVENT, SWEEP},
 };
 use crate::store::{
-    Claim, EventReader, EventStore, GroupMember, Publish, Published, Queue, StoreError, Swept,
-    events::{MARK_KEPT, QUARANTINE_KEPT},
+    Claim, Due, EventReader, EventStore, Failures, GroupMember, Publish, Published, Queue, StoreError,
+    Suspects, Swept,
+    events::{DEAD_LETTERS_KEPT, MARK_KEPT, QUARANTINE_KEPT, SUSPICIOUS_STARTS},
 };
 
 #[async_trait]
@@ -99,6 +100,7 @@ impl EventStore for RedisStore {
         lease: Duration,
         cursor: &str,
         count: usize,
+        suspects: Suspects,
     ) -> Result<Swept, StoreError> {
         let stream = self.keys.queue(Queue::Events);
         let keys = [stream.as_str()];
@@ -108,7 +110,9 @@ impl EventStore for RedisStore {
             .bytes(member.consumer.as_str())
             .number(ms(lease))
             .bytes(cursor)
-            .number(count as u64);
+            .number(count as u64)
+            .number(SUSPICIOUS_STARTS)
+            .number(u64::from(suspects == Suspects::OneAlone));
         let reply = call.run(&mut self.connections.shared()).await?;
         swept(reply).ok_or_else(|| call.unreadable())
     }
@@ -124,6 +128,80 @@ impl EventStore for RedisStore {
             .map(drop)
     }
 
+    async fn delay_event(
+        &self,
+        member: &GroupMember,
+        event: &str,
+        claim: &Claim,
+        failures: &Failures,
+        delay: Duration,
+    ) -> Result<bool, StoreError> {
+        let keys =
+            [self.keys.queue(Queue::Events), self.keys.mark(event), self.keys.due(), self.keys.delayed()];
+        let keys = keys.each_ref().map(String::as_str);
+        let call = DELAY_EVENT
+            .on(&keys)
+            .bytes(member.group.as_str())
+            .bytes(member.consumer.as_str())
+            .bytes(claim.position.as_str())
+            .number(claim.deliveries)
+            .bytes(event)
+            .number(ms(delay))
+            .number(u64::from(failures.count))
+            .bytes(failures.first.as_str())
+            .bytes(failures.last.as_str())
+            .number(ms(MARK_KEPT));
+        let reply = call.run(&mut self.connections.shared()).await?;
+        number(&reply).map(|delayed| delayed == 1).ok_or_else(|| call.unreadable())
+    }
+
+    async fn bury_event(
+        &self,
+        member: &GroupMember,
+        event: &str,
+        claim: &Claim,
+        failures: &Failures,
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        let keys = [self.keys.queue(Queue::Events), self.keys.mark(event), self.keys.dead_letters()];
+        let keys = keys.each_ref().map(String::as_str);
+        let call = BURY_EVENT
+            .on(&keys)
+            .bytes(member.group.as_str())
+            .bytes(member.consumer.as_str())
+            .bytes(claim.position.as_str())
+            .number(claim.deliveries)
+            .bytes(reason)
+            .number(u64::from(failures.count))
+            .bytes(failures.first.as_str())
+            .bytes(failures.last.as_str())
+            .number(ms(MARK_KEPT))
+            .number(ms(DEAD_LETTERS_KEPT));
+        let reply = call.run(&mut self.connections.shared()).await?;
+        number(&reply).map(|buried| buried == 1).ok_or_else(|| call.unreadable())
+    }
+
+    async fn move_due(&self, most: usize) -> Result<Due, StoreError> {
+        let due = self.keys.due();
+        let keys = [due.as_str()];
+        let call = DUE.on(&keys).number(most as u64);
+        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        let (next, ids) = waiting(reply).ok_or_else(|| call.unreadable())?;
+        if ids.is_empty() {
+            return Ok(Due { moved: 0, next });
+        }
+        let mut keys = vec![self.keys.queue(Queue::Events), self.keys.due(), self.keys.delayed()];
+        keys.extend(ids.iter().map(|id| self.keys.mark(id)));
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        // A repeat finds nothing to move.
+        let call =
+            ids.iter().fold(MOVE_DUE.on(&keys).number(ms(MARK_KEPT)), |call, id| call.bytes(id.as_str()));
+        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
+        let moved = number(&reply).ok_or_else(|| call.unreadable())?;
+        // There may be more that are due.
+        Ok(Due { moved, next: if ids.len() < most { next } else { Some(Duration::ZERO) } })
+    }
+
     async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
         redis::cmd("XLEN")
             .arg(self.keys.queue(queue))
@@ -135,12 +213,21 @@ impl EventStore for RedisStore {
 
 fn swept(reply: Value) -> Option<Swept> {
     let mut reply = Reply::new(reply)?;
-    let cursor = reply.text()?;
+    let (cursor, suspects) = (reply.text()?, reply.number()? == 1);
     let taken = |value| {
         let mut reply = Reply::new(value)?;
         let claim = Claim { position: reply.text()?, deliveries: reply.number()? };
         entry(claim, reply.nested()?)
     };
     let entries = reply.nested()?.rest().map(taken).collect::<Option<Vec<_>>>()?;
-    Some(Swept { entries, cursor })
+    Some(Swept { entries, cursor, suspects })
+}
+
+/// Time until the next one, and the ids of those that are due.
+fn waiting(reply: Value) -> Option<(Option<Duration>, Vec<String>)> {
+    let mut reply = Reply::new(reply)?;
+    let next = u64::try_from(reply.signed()?).ok().map(Duration::from_millis);
+    let ids =
+        reply.nested()?.rest().map(|id| Reply::new(Value::Array(vec![id]))?.text()).collect::<Option<_>>()?;
+    Some((next, ids))
 }

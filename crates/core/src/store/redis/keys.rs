@@ -25,6 +25,9 @@
 //! | `{m<0..255>}:n:<yyyymmdd>` | hash | delivery and conversion counters of one day | 35 days |
 //! | `{e0}:s` | stream | events for the workers | none: entries are deleted when settled |
 //! | `{e0}:q` | stream | quarantine | none: entries older than 30 days go when the next one comes |
+//! | `{e0}:due` | sorted set | when delayed events are due, ms | none: a member goes when its event is back on the stream |
+//! | `{e0}:delayed` | hash | the delayed events, see `lua/delay_event.lua` | none: likewise |
+//! | `{e0}:dead` | stream | dead letters, see `lua/bury_event.lua` | none: entries older than 30 days go when the next one comes |
 //! | `{e0}:i:<event id>` | string | identity mark, see `lua/publish.lua` | 7 days |
 
 use std::time::Duration;
@@ -81,6 +84,12 @@ pub const LIFETIMES: &[Lifetime] = &[
     bounded(":n:", COUNTERS_KEPT),
     unbounded(":s", "entries are deleted when they are settled; the stream keeps its consumer group"),
     unbounded(":q", "entries older than 30 days are trimmed when the next one comes"),
+    unbounded(
+        ":due",
+        "a member goes when its event is back on the stream, at most five minutes after it came",
+    ),
+    unbounded(":delayed", "a field goes together with its due time"),
+    unbounded(":dead", "entries older than 30 days are trimmed when the next one comes"),
     bounded(":i:", MARK_KEPT),
 ];
 
@@ -211,6 +220,18 @@ impl KeyPrefix {
             Queue::Events => format!("{}{{e0}}:s", self.0),
             Queue::Quarantine => format!("{}{{e0}}:q", self.0),
         }
+    }
+
+    pub(super) fn due(&self) -> String {
+        format!("{}{{e0}}:due", self.0)
+    }
+
+    pub(super) fn delayed(&self) -> String {
+        format!("{}{{e0}}:delayed", self.0)
+    }
+
+    pub(super) fn dead_letters(&self) -> String {
+        format!("{}{{e0}}:dead", self.0)
     }
 
     pub(super) fn mark(&self, event_id: &str) -> String {

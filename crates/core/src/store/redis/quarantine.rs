@@ -16,16 +16,8 @@ const ACTION: &str = "read quarantine";
 #[async_trait]
 impl QuarantineStore for RedisStore {
     async fn kept(&self, order: Order, after: Option<&str>, count: usize) -> Result<Vec<Kept>, StoreError> {
-        if after.is_some_and(|after| !is_position(after)) {
-            return Ok(Vec::new());
-        }
-        let beyond = after.map(|after| format!("({after}"));
-        let (command, first, last) = match order {
-            Order::NewestFirst => ("XREVRANGE", beyond.as_deref().unwrap_or("+"), "-"),
-            Order::OldestFirst => ("XRANGE", beyond.as_deref().unwrap_or("-"), "+"),
-        };
-        let mut range = redis::cmd(command);
-        range.arg(self.keys.queue(Queue::Quarantine)).arg(first).arg(last).arg("COUNT").arg(count);
+        let stream = self.keys.queue(Queue::Quarantine);
+        let Some(range) = range(&stream, order, after, count) else { return Ok(Vec::new()) };
         self.entries(&range).await
     }
 
@@ -57,6 +49,21 @@ impl RedisStore {
         let entries = Reply::new(reply).and_then(|reply| reply.rest().map(kept).collect());
         entries.ok_or(StoreError::Unreadable { action: ACTION })
     }
+}
+
+/// The command for a page of a stream; none when `after` is no position.
+pub(super) fn range(stream: &str, order: Order, after: Option<&str>, count: usize) -> Option<Cmd> {
+    if after.is_some_and(|after| !is_position(after)) {
+        return None;
+    }
+    let beyond = after.map(|after| format!("({after}"));
+    let (command, first, last) = match order {
+        Order::NewestFirst => ("XREVRANGE", beyond.as_deref().unwrap_or("+"), "-"),
+        Order::OldestFirst => ("XRANGE", beyond.as_deref().unwrap_or("-"), "+"),
+    };
+    let mut range = redis::cmd(command);
+    range.arg(stream).arg(first).arg(last).arg("COUNT").arg(count);
+    Some(range)
 }
 
 fn kept(value: Value) -> Option<Kept> {

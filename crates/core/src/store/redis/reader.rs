@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value, aio::MultiplexedConnection};
 
 use super::{connection::Connections, ms, node::MAX_BLOCK, reply::Reply, route};
-use crate::store::{Claim, Entry, EventReader, GroupMember, StoreError};
+use crate::store::{Claim, Entry, EventReader, Failures, GroupMember, StoreError};
 
 pub(super) struct StreamReader {
     /// Taken out for good when a read fails: its reply may still be on the way.
@@ -121,6 +121,7 @@ pub(super) fn entry(claim: Claim, mut fields: Reply) -> Option<Entry> {
         conflict: false,
         envelope: String::new(),
         raw: bytes::Bytes::new(),
+        failures: Failures::default(),
         claim,
     };
     while let (Some(name), Some(value)) = (fields.bytes(), fields.bytes()) {
@@ -129,6 +130,9 @@ pub(super) fn entry(claim: Claim, mut fields: Reply) -> Option<Entry> {
             b"c" => entry.conflict = value == b"1",
             b"e" => entry.envelope = String::from_utf8_lossy(&value).into_owned(),
             b"r" => entry.raw = value.into(),
+            b"a" => entry.failures.count = String::from_utf8_lossy(&value).parse().unwrap_or_default(),
+            b"f" => entry.failures.first = String::from_utf8_lossy(&value).into_owned(),
+            b"l" => entry.failures.last = String::from_utf8_lossy(&value).into_owned(),
             _ => {}
         }
     }

@@ -158,8 +158,13 @@ scripts! {
     DISCARD_TOKEN = "discard_token", ["discard_token.lua"];
     BLOCK_TOKEN = "block_token", ["block_token.lua"];
     PUBLISH = "publish", ["publish.lua"];
-    SETTLE_EVENT = "settle_event", ["settle_event.lua"];
-    GIVE_BACK = "give_back", ["give_back.lua"];
+    SETTLE_EVENT = "settle_event", ["held.lua", "settle_event.lua"];
+    GIVE_BACK = "give_back", ["held.lua", "give_back.lua"];
+    DELAY_EVENT = "delay_event", ["held.lua", "delay_event.lua"];
+    BURY_EVENT = "bury_event", ["held.lua", "bury_event.lua"];
+    DUE = "due", ["due.lua"];
+    MOVE_DUE = "move_due", ["held.lua", "move_due.lua"];
+    REDRIVE = "redrive", ["held.lua", "redrive.lua"];
     SWEEP = "sweep", ["sweep.lua"];
     LET_GO = "let_go", ["let_go.lua"];
     RETIRE = "retire", ["retire.lua"];

@@ -5,10 +5,7 @@
 -- RETURNS 1 given back, 0 somebody else has it now
 local group, consumer, position, deliveries, lease = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
-local answer = redis.pcall('XPENDING', KEYS[1], group, position, position, 1)
--- A lost stream or group leaves nothing in anybody's hands; readers create it again.
-if answer.err then return answer.err:find('NOGROUP', 1, true) and 0 or answer end
-local pending = answer[1]
-if not pending or pending[2] ~= consumer or pending[4] ~= deliveries then return 0 end
+local mine, failure = held(KEYS[1], group, consumer, position, deliveries)
+if not mine then return failure or 0 end
 redis.call('XCLAIM', KEYS[1], group, consumer, 0, position, 'IDLE', lease, 'RETRYCOUNT', deliveries - 1, 'JUSTID')
 return 1
