@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod dead_letters;
 pub(crate) mod quarantine;
 
 use std::{
@@ -56,6 +57,9 @@ pub(crate) enum Command {
     /// Events that wait on this host's disk while Redis cannot take them.
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// Events that no worker could act on: look at them, put them back on the stream, drop them.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLettersCommand),
     /// What was authentic and not understood: look at it, and publish what is understood by now.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),

@@ -1,10 +1,12 @@
 //! The operator's tools, one file each.
 
 pub(crate) mod config_check;
+pub(crate) mod dead_letters;
 pub(crate) mod doctor;
 pub(crate) mod erase;
 pub(crate) mod lint;
 pub(crate) mod phone;
+mod printable;
 pub(crate) mod quarantine;
 pub(crate) mod redeem;
 pub(crate) mod risk;

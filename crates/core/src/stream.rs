@@ -8,6 +8,8 @@ mod outgoing;
 mod quarantine;
 mod wire;
 
+pub use wire::endpoint_of;
+
 use std::{fmt, sync::Arc};
 
 pub use consumer::{Consumer, ConsumerSettings, Delivery, Unreadable};

@@ -69,10 +69,10 @@ pub(crate) struct ReplayOptions {
 }
 
 /// Two numbers with a hyphen between them.
-fn position(text: &str) -> Result<String, &'static str> {
+pub(super) fn position(text: &str) -> Result<String, &'static str> {
     let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit()) && part.parse::<u64>().is_ok();
     match text.split_once('-') {
         Some((ms, sequence)) if number(ms) && number(sequence) => Ok(text.to_owned()),
-        _ => Err("an ID is two numbers with a hyphen, as `textproof quarantine list` prints it"),
+        _ => Err("an ID is two numbers with a hyphen, as `list` prints it"),
     }
 }

@@ -1,7 +1,6 @@
 //! `textproof quarantine`: what was authentic and not understood.
 
 mod list;
-mod printable;
 mod replay;
 mod show;
 

@@ -52,6 +52,12 @@ pub trait DeadLetterStore: Send + Sync {
         count: usize,
     ) -> Result<Vec<DeadLetter>, StoreError>;
 
+    /// The dead letter at this position, if it is still there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn dead_letter_at(&self, position: &str) -> Result<Option<DeadLetter>, StoreError>;
+
     /// Puts a dead letter back on the stream without its failures. Returns false when it was gone already.
     ///
     /// # Errors

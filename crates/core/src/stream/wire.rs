@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{Content, Event, EventId},
-    store::Entry,
+    store::{DeadLetter, Entry},
 };
 
 const VERSION: u32 = 1;
@@ -107,6 +107,16 @@ pub(super) fn decode_envelope(envelope: &str, id: &EventId) -> Result<Event, Wir
         conflict: false,
         content: envelope.content,
     })
+}
+
+/// Name of the endpoint that received a dead letter; none when this version cannot read it.
+#[must_use]
+pub fn endpoint_of(letter: &DeadLetter) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Addressed {
+        endpoint: String,
+    }
+    serde_json::from_str::<Addressed>(&letter.envelope).ok().map(|addressed| addressed.endpoint)
 }
 
 fn check_version(envelope: &str) -> Result<(), WireError> {

@@ -169,6 +169,9 @@ async fn a_dead_letter_keeps_everything_and_can_be_redriven_once(store: Arc<dyn 
         raw: vec![0, 255, 7].into(),
     };
     assert_eq!(letter, expected);
+    let found = store.dead_letter_at(&letter.position).await.expect("the store answers");
+    assert_eq!(found.as_ref(), Some(&letter));
+    assert_eq!(store.dead_letter_at("no position").await.expect("the store answers"), None);
     assert!(store.redrive(&letter).await.expect("the store answers"));
     assert!(!store.redrive(&letter).await.expect("the store answers"), "it is gone");
     assert!(!store.drop_dead_letter(&letter).await.expect("the store answers"));

@@ -11,8 +11,12 @@ use serde_json::json;
 use textproof::stream::Quarantine;
 use textproof_service::exit;
 
-use super::{printable::printable, received_at};
-use crate::{arguments::quarantine::ShowOptions, command::usage, output};
+use super::received_at;
+use crate::{
+    arguments::quarantine::ShowOptions,
+    command::{printable::printable, usage},
+    output,
+};
 
 /// How much of a body a terminal gets.
 const SHOWN_BYTES: usize = 4 * 1024;

@@ -27,6 +27,12 @@ impl DeadLetterStore for MemoryStore {
         })
     }
 
+    async fn dead_letter_at(&self, position: &str) -> Result<Option<DeadLetter>, StoreError> {
+        let (state, _) = self.step();
+        let buried = position.parse().ok().and_then(|position: u64| state.events.dead.get(&position));
+        Ok(buried.map(|(letter, _)| letter.clone()))
+    }
+
     async fn redrive(&self, letter: &DeadLetter) -> Result<bool, StoreError> {
         let redriven = {
             let (mut state, now) = self.step();

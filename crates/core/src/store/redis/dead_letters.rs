@@ -1,11 +1,11 @@
 //! Dead letters in Redis; what a dead letter is made of stands in `lua/bury_event.lua`.
 
 use async_trait::async_trait;
-use redis::Value;
+use redis::{Cmd, Value};
 
 use super::{
     RedisStore, ms,
-    quarantine::range,
+    quarantine::{is_position, range},
     reply::{Reply, number},
     script::REDRIVE,
 };
@@ -21,16 +21,19 @@ impl DeadLetterStore for RedisStore {
         after: Option<&str>,
         count: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        const ACTION: &str = "read dead letters";
-        let Some(range) = range(&self.keys.dead_letters(), order, after, count) else {
-            return Ok(Vec::new());
-        };
-        let reply: Value = range
-            .query_async(&mut self.connections.shared())
-            .await
-            .map_err(|source| StoreError::Unavailable { action: ACTION, source })?;
-        let letters = Reply::new(reply).and_then(|reply| reply.rest().map(letter).collect());
-        letters.ok_or(StoreError::Unreadable { action: ACTION })
+        match range(&self.keys.dead_letters(), order, after, count) {
+            Some(range) => self.letters(&range).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn dead_letter_at(&self, position: &str) -> Result<Option<DeadLetter>, StoreError> {
+        if !is_position(position) {
+            return Ok(None);
+        }
+        let mut range = redis::cmd("XRANGE");
+        range.arg(self.keys.dead_letters()).arg(position).arg(position);
+        Ok(self.letters(&range).await?.pop())
     }
 
     async fn redrive(&self, letter: &DeadLetter) -> Result<bool, StoreError> {
@@ -61,6 +64,16 @@ impl DeadLetterStore for RedisStore {
 }
 
 impl RedisStore {
+    async fn letters(&self, range: &Cmd) -> Result<Vec<DeadLetter>, StoreError> {
+        const ACTION: &str = "read dead letters";
+        let reply: Value = range
+            .query_async(&mut self.connections.shared())
+            .await
+            .map_err(|source| StoreError::Unavailable { action: ACTION, source })?;
+        let letters = Reply::new(reply).and_then(|reply| reply.rest().map(letter).collect());
+        letters.ok_or(StoreError::Unreadable { action: ACTION })
+    }
+
     async fn take_out(&self, letter: &DeadLetter, back: bool) -> Result<bool, StoreError> {
         let keys = [self.keys.dead_letters(), self.keys.queue(Queue::Events), self.keys.mark(&letter.id)];
         let keys = keys.each_ref().map(String::as_str);

@@ -74,7 +74,7 @@ fn kept(value: Value) -> Option<Kept> {
 }
 
 /// `milliseconds-sequence`. Half a position would be a range.
-fn is_position(text: &str) -> bool {
+pub(super) fn is_position(text: &str) -> bool {
     let number = |part: &str| part.parse::<u64>().is_ok() && part.bytes().all(|b| b.is_ascii_digit());
     text.split_once('-').is_some_and(|(ms, sequence)| number(ms) && number(sequence))
 }
