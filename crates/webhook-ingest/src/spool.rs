@@ -79,8 +79,8 @@ impl Spool {
     pub fn open(folder: &Path, limits: SpoolLimits) -> Result<Self, SpoolError> {
         let file = Arc::new(SpoolFile::open(folder)?);
         let (orders, received) = mpsc::channel(QUEUE);
-        let (writer, report) = Writer::new(Arc::clone(&file), limits)?;
         let appended = Arc::new(Notify::new());
+        let (writer, report) = Writer::new(Arc::clone(&file), limits, Arc::clone(&appended))?;
         std::thread::Builder::new()
             .name("spool".to_owned())
             .spawn(move || writer.run(received))
@@ -125,9 +125,7 @@ impl Spool {
     pub async fn append(&self, outgoing: &Outgoing) -> Result<(), SpoolError> {
         let (done, told) = oneshot::channel();
         self.order(Order::Append { event: outgoing.to_bytes(), done }).await?;
-        let appended = told.await.map_err(|_| SpoolError::Ended)?;
-        self.appended.notify_one();
-        appended
+        told.await.map_err(|_| SpoolError::Ended)?
     }
 
     /// What the spool holds, as of the last write.
