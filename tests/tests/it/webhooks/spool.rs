@@ -13,7 +13,7 @@ use super::senders::{Senders, Told};
 use crate::fixture::{EVENTS, PATH_SECRET, PATIENCE, World, delivered, http, post};
 
 /// Webhooks a second.
-const RATE: u32 = 200;
+pub(super) const RATE: u32 = 200;
 
 /// A world whose ingest has a spool, and ports that a restart keeps.
 pub(crate) struct Spooling {
@@ -71,7 +71,7 @@ impl Spooling {
     }
 
     /// Everything that was acknowledged is there, nothing is there twice, and nothing that nobody sent.
-    async fn assert_exactly_once(&self, told: &Told) {
+    pub(super) async fn assert_exactly_once(&self, told: &Told) {
         let stored = self.stored().await;
         let lost: Vec<_> =
             told.acknowledged.iter().filter(|message| !stored.contains_key(*message)).collect();
@@ -85,13 +85,13 @@ impl Spooling {
 }
 
 /// How long Redis is away: in a run of all tests a few seconds.
-fn outage() -> Duration {
+pub(super) fn outage() -> Duration {
     let seconds = std::env::var("TEXTPROOF_OUTAGE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(3))
 }
 
 /// Until so many more were acknowledged as arrive in this time.
-async fn go_on_for(senders: &Senders, time: Duration) {
+pub(super) async fn go_on_for(senders: &Senders, time: Duration) {
     let wanted = senders.acknowledged() + (f64::from(RATE) * time.as_secs_f64() * 0.9) as usize;
     let patience = PATIENCE + time * 3;
     eventually_true(patience, "more are acknowledged", async || senders.acknowledged() >= wanted).await;
