@@ -33,10 +33,8 @@ async fn what_no_replica_has_confirmed_stays_in_the_spool_until_one_has() {
         send(&format!("n{number}")).await;
     }
     // The drain has asked for a confirmation and got none: what it asked about stays.
-    eventually_true(PATIENCE, "the drain says so", async || {
-        ingest.wrote("only 0 of 1 replicas confirmed")
-    })
-    .await;
+    eventually_true(PATIENCE, "the drain says so", async || ingest.wrote("only 0 of 1 replicas confirmed"))
+        .await;
     assert_eq!(spooling.spooled().await, 6, "{ingest}");
 
     replica.thaw();
