@@ -134,6 +134,12 @@ impl Spool {
         self.report.borrow().clone()
     }
 
+    /// Whether it took what it was last given, and has somebody to write it.
+    #[must_use]
+    pub fn takes_more(&self) -> bool {
+        self.report.borrow().refusing.is_none() && !self.orders.is_closed()
+    }
+
     /// Removes entries that the store has by now.
     async fn remove(&self, entries: Vec<u64>) -> Result<(), SpoolError> {
         let (done, told) = oneshot::channel();

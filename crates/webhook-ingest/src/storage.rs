@@ -108,6 +108,12 @@ impl Storage {
         Self { depth, ..self }
     }
 
+    /// Whether neither took the last event, and what fills the spool is still there: its drain says when that is over.
+    pub(crate) fn is_full(&self) -> bool {
+        let full = |spool: &Spool| !spool.takes_more() && spool.report().events > 0;
+        self.spool.as_ref().is_some_and(full) && self.away_until().is_some()
+    }
+
     /// Stores an event, here or there, within 1.5 s.
     pub(crate) async fn store(&self, outgoing: &Outgoing) -> Result<Stored, NotStored> {
         let Some(spool) = &self.spool else {
