@@ -55,8 +55,8 @@ pub struct SpoolLimits {
 }
 
 impl Default for SpoolLimits {
-    /// A gibibyte and six days: a day less than an event's identity is remembered, so that one which reached the store
-    /// all the same is still known there when it is drained.
+    /// A gibibyte and six days: a day less than an event's identity is remembered, so that there is a day to drain what
+    /// reached the store all the same while it is still known there.
     fn default() -> Self {
         Self { bytes: 1 << 30, age: Duration::from_secs(6 * 86_400) }
     }
