@@ -135,10 +135,13 @@ fn checks(
         let (store, spool, ingest) = (Arc::clone(&store), spool.clone(), Arc::clone(&ingest));
         Box::pin(async move {
             let answer = store.ping().await;
-            let spooling = spool.is_some_and(|spool| spool.report().refusing.is_none());
+            let spooling = spool.is_some_and(|spool| spool.takes_more());
             let store = match answer {
                 Err(error) if spooling => {
                     Check::warning("store", vec![format!("{error}; events go to the spool")])
+                }
+                Ok(()) if ingest.is_full() => {
+                    Check::new("store", Err("it takes no events, and the spool takes no more"))
                 }
                 answer => Check::new("store", answer),
             };

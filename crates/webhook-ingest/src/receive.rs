@@ -49,6 +49,12 @@ impl Ingest {
         self
     }
 
+    /// Whether the store, though it may answer, and the spool both refuse events.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.storage.is_full()
+    }
+
     /// All endpoints, in no order.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.endpoints.values()

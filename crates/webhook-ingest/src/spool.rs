@@ -55,8 +55,8 @@ pub struct SpoolLimits {
 }
 
 impl Default for SpoolLimits {
-    /// A gibibyte and six days: a day less than an event's identity is remembered, so that one which reached the store
-    /// all the same is still known there when it is drained.
+    /// A gibibyte and six days: a day less than an event's identity is remembered, so that there is a day to drain what
+    /// reached the store all the same while it is still known there.
     fn default() -> Self {
         Self { bytes: 1 << 30, age: Duration::from_secs(6 * 86_400) }
     }
@@ -79,8 +79,8 @@ impl Spool {
     pub fn open(folder: &Path, limits: SpoolLimits) -> Result<Self, SpoolError> {
         let file = Arc::new(SpoolFile::open(folder)?);
         let (orders, received) = mpsc::channel(QUEUE);
-        let (writer, report) = Writer::new(Arc::clone(&file), limits)?;
         let appended = Arc::new(Notify::new());
+        let (writer, report) = Writer::new(Arc::clone(&file), limits, Arc::clone(&appended))?;
         std::thread::Builder::new()
             .name("spool".to_owned())
             .spawn(move || writer.run(received))
@@ -125,15 +125,19 @@ impl Spool {
     pub async fn append(&self, outgoing: &Outgoing) -> Result<(), SpoolError> {
         let (done, told) = oneshot::channel();
         self.order(Order::Append { event: outgoing.to_bytes(), done }).await?;
-        let appended = told.await.map_err(|_| SpoolError::Ended)?;
-        self.appended.notify_one();
-        appended
+        told.await.map_err(|_| SpoolError::Ended)?
     }
 
     /// What the spool holds, as of the last write.
     #[must_use]
     pub fn report(&self) -> SpoolReport {
         self.report.borrow().clone()
+    }
+
+    /// Whether it took what it was last given, and has somebody to write it.
+    #[must_use]
+    pub fn takes_more(&self) -> bool {
+        self.report.borrow().refusing.is_none() && !self.orders.is_closed()
     }
 
     /// Removes entries that the store has by now.

@@ -1,7 +1,7 @@
 //! Where verified webhooks go: to the store, or to the spool while the store cannot take them.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,7 +22,8 @@ const STORE_ALONE_WITHIN: Duration = Duration::from_millis(1500);
 const STORE_WITHIN: Duration = Duration::from_millis(300);
 /// How long the spool may take: with the store's time and a turn's, an answer comes within 2 s.
 const SPOOL_WITHIN: Duration = Duration::from_millis(1000);
-/// After the store has failed, events go straight to the spool for this long; then one tries again.
+/// After the store has failed, events go straight to the spool for this long; then one tries again, and the others
+/// follow when the store has taken it.
 const STRAIGHT_TO_SPOOL: Duration = Duration::from_millis(500);
 
 /// The store, and the spool if there is one.
@@ -31,7 +32,7 @@ pub struct Storage {
     producer: Producer,
     spool: Option<Spool>,
     depth: Arc<StreamDepth>,
-    /// Until when the store is not asked.
+    /// Until when the store is not asked; none while it takes what it is given.
     away_until: Mutex<Option<Instant>>,
 }
 
@@ -107,18 +108,27 @@ impl Storage {
         Self { depth, ..self }
     }
 
+    /// Whether neither took the last event, and what fills the spool is still there: its drain says when that is over.
+    pub(crate) fn is_full(&self) -> bool {
+        let full = |spool: &Spool| !spool.takes_more() && spool.report().events > 0;
+        self.spool.as_ref().is_some_and(full) && self.away_until().is_some()
+    }
+
     /// Stores an event, here or there, within 1.5 s.
     pub(crate) async fn store(&self, outgoing: &Outgoing) -> Result<Stored, NotStored> {
         let Some(spool) = &self.spool else {
             return self.publish(outgoing, STORE_ALONE_WITHIN).await;
         };
-        if !self.is_away() {
+        if self.may_ask() {
             match self.publish(outgoing, STORE_WITHIN).await {
-                Ok(stored) => return Ok(stored),
+                Ok(stored) => {
+                    *self.away_until() = None;
+                    return Ok(stored);
+                }
                 Err(error) => {
                     // It may be there all the same: the drain then finds a duplicate.
                     tracing::warn!(%error, event = %outgoing.id(), "the store cannot take an event: into the spool");
-                    self.is_away_from_now_on();
+                    *self.away_until() = Some(Instant::now() + STRAIGHT_TO_SPOOL);
                 }
             }
         }
@@ -135,13 +145,21 @@ impl Storage {
         Ok(Stored::Published(published.map_err(|_| NotStored::StoreDeadline)??))
     }
 
-    fn is_away(&self) -> bool {
-        let away_until = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
-        away_until.is_some_and(|until| Instant::now() < until)
+    /// Whether this event may ask the store. After a failure it is one at a time that does.
+    fn may_ask(&self) -> bool {
+        let (mut until, now) = (self.away_until(), Instant::now());
+        match *until {
+            None => true,
+            Some(away) if now < away => false,
+            Some(_) => {
+                // Should it never hear the answer, since its sender hangs up, another one asks.
+                *until = Some(now + STORE_WITHIN + STRAIGHT_TO_SPOOL);
+                true
+            }
+        }
     }
 
-    fn is_away_from_now_on(&self) {
-        let mut away_until = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *away_until = Some(Instant::now() + STRAIGHT_TO_SPOOL);
+    fn away_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.away_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

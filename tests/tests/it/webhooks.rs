@@ -9,6 +9,7 @@ mod outages;
 mod paths;
 pub(crate) mod raw;
 mod refusals;
+mod replicas;
 mod senders;
 mod slowness;
 pub(crate) mod spool;

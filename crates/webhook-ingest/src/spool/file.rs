@@ -8,7 +8,7 @@ use std::{
 };
 
 use redb::{
-    Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    Builder, Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
     TableDefinition,
 };
 
@@ -19,6 +19,8 @@ const UNREADABLE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("unread
 /// `bytes` → size of all entries; `next` → number of the next entry, which is never given twice.
 const TOTALS: TableDefinition<'_, &str, u64> = TableDefinition::new("totals");
 const TIME_BYTES: usize = 8;
+/// Bytes of the file that are kept in memory; left to itself, the database keeps a gibibyte.
+const CACHE: usize = 16 << 20;
 
 /// Why the spool cannot be used, or cannot take an event.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -90,7 +92,8 @@ pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join("events.redb")
 }
 
-/// The open file. After a failed write the database refuses everything until it is opened again, so it can be.
+/// The file. After a failure the database refuses everything until it is opened again, so it is closed, and whoever
+/// comes next opens it: what was committed is there, and nothing else.
 pub(super) struct SpoolFile {
     folder: PathBuf,
     database: RwLock<Option<Database>>,
@@ -103,18 +106,29 @@ impl SpoolFile {
         Ok(Self { folder: folder.to_owned(), database })
     }
 
-    /// Closes the file and opens it again, after an error: what was committed is there, and nothing else.
-    pub(super) fn reopen(&self) -> Result<(), SpoolError> {
-        let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        *slot = None;
-        *slot = Some(database(&self.folder)?);
-        Ok(())
+    /// Closes the file until it is used again.
+    pub(super) fn close(&self) {
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn with<T>(&self, act: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, SpoolError> {
-        let slot = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = slot.as_ref().ok_or(redb::Error::DatabaseClosed).map_err(SpoolError::database)?;
-        act(database).map_err(SpoolError::database)
+        let done = self.opened(act)?;
+        done.map_err(|error| {
+            self.close();
+            SpoolError::database(error)
+        })
+    }
+
+    fn opened<T>(&self, act: impl FnOnce(&Database) -> T) -> Result<T, SpoolError> {
+        loop {
+            if let Some(database) = &*self.database.read().unwrap_or_else(PoisonError::into_inner) {
+                return Ok(act(database));
+            }
+            let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
+            if slot.is_none() {
+                *slot = Some(database(&self.folder)?);
+            }
+        }
     }
 
     /// Appends in this order, in one commit that is on disk when this returns.
@@ -232,16 +246,35 @@ fn total(
 fn make(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path(folder))?;
+    let mut options = fs::OpenOptions::new();
+    let mut file =
+        options.create(true).truncate(false).read(true).write(true).mode(0o600).open(path(folder))?;
+    if is_unfinished(&mut file)? && file.try_lock().is_ok() {
+        // Nothing was ever in there. Asked again, since another process may have finished it before the lock was ours.
+        if is_unfinished(&mut file)? {
+            file.set_len(0)?;
+        }
+        file.unlock()?;
+    }
     // The new name must survive a crash as well as what is written under it.
     fs::File::open(folder)?.sync_all()
 }
 
+/// Whether a crash, or a full disk, interrupted the making of the file: its first bytes are written last.
+fn is_unfinished(file: &mut fs::File) -> io::Result<bool> {
+    use std::io::{Read as _, Seek as _};
+    let mut first = Vec::new();
+    file.rewind()?;
+    file.take(9).read_to_end(&mut first)?;
+    Ok(!first.is_empty() && first.iter().all(|byte| *byte == 0))
+}
+
 fn database(folder: &Path) -> Result<Database, SpoolError> {
-    let database = Database::create(path(folder)).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => SpoolError::InUse(folder.to_owned()),
-        error => SpoolError::database(error),
-    })?;
+    let database =
+        Builder::new().set_cache_size(CACHE).create(path(folder)).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => SpoolError::InUse(folder.to_owned()),
+            error => SpoolError::database(error),
+        })?;
     // Made at once, so that reading never has to ask whether they are there.
     let tables = |database: &Database| -> Result<(), redb::Error> {
         let writing = database.begin_write()?;

@@ -3,14 +3,19 @@
 use std::{collections::HashSet, path::Path};
 
 use bytes::Bytes;
+use test_support::eventually_true;
 use textproof::{
     event::{Content, ContentDigest, DeliveryReport, DeliveryStatus, Event, EventId, Identity, Reply},
     secret::FingerprintKey,
     store::{EventStore, GroupMember, MemoryStore, PhoneStore, Queue},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{drain::DrainError, *};
 use crate::StreamDepth;
+
+mod file;
 
 const WIDE: SpoolLimits = SpoolLimits { bytes: 1 << 30, age: Duration::from_secs(3600) };
 
@@ -243,4 +248,24 @@ async fn the_file_is_its_owners_alone() {
     let _spool = open(&inner);
     let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode(&inner), mode(&Spool::path(&inner))), (0o700, 0o600));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_whose_caller_has_gone_is_drained_without_waiting_for_the_next_one() {
+    let (folder, store) = (tempfile::tempdir().expect("a folder"), Arc::new(MemoryStore::new()));
+    let spool = open(folder.path());
+    let shutdown = CancellationToken::new();
+    let draining = tokio::spawn(drainer(&spool, &store).run(shutdown.clone()));
+    let published = async |wanted| {
+        let depth = async || store.depth(Queue::Events).await.expect("a depth") == wanted;
+        eventually_true(Duration::from_secs(10), "it is drained", depth).await;
+    };
+    spool.append(&report("a")).await.expect("room");
+    published(1).await;
+    // As when the sender hangs up, or the time for an answer is over.
+    let (done, _) = oneshot::channel();
+    spool.order(Order::Append { event: report("b").to_bytes(), done }).await.expect("the writer runs");
+    published(2).await;
+    shutdown.cancel();
+    draining.await.expect("no panic");
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{SpoolError, SpoolLimits, SpoolReport, file::SpoolFile};
 
@@ -30,6 +30,8 @@ pub(super) struct Writer {
     file: Arc<SpoolFile>,
     limits: SpoolLimits,
     report: watch::Sender<SpoolReport>,
+    /// Tells the drain, whoever still waits for the answer.
+    appended: Arc<Notify>,
 }
 
 type Done = oneshot::Sender<Result<(), SpoolError>>;
@@ -39,9 +41,10 @@ impl Writer {
     pub(super) fn new(
         file: Arc<SpoolFile>,
         limits: SpoolLimits,
+        appended: Arc<Notify>,
     ) -> Result<(Self, watch::Receiver<SpoolReport>), SpoolError> {
         let (report, watched) = watch::channel(file.totals()?.into());
-        Ok((Self { file, limits, report }, watched))
+        Ok((Self { file, limits, report, appended }, watched))
     }
 
     /// Works until nobody can order anything any more.
@@ -77,8 +80,9 @@ impl Writer {
             return;
         }
         let written = self.write(|file| file.append(at_ms, fits.iter().map(|(event, _)| event.as_slice())));
-        if let Err(error) = &written {
-            self.refuses(Some(error.as_str()));
+        match &written {
+            Ok(()) => self.appended.notify_one(),
+            Err(error) => self.refuses(Some(error.as_str())),
         }
         for (_, done) in fits {
             let _ = done.send(written.clone());
@@ -111,10 +115,6 @@ impl Writer {
         let written = act(&self.file);
         if let Err(error) = &written {
             tracing::error!(%error, "the spool could not write");
-            // The database trusts nothing after a failed write; opened again, it holds what was committed.
-            if let Err(error) = self.file.reopen() {
-                tracing::error!(%error, "the spool could not be opened again");
-            }
         }
         match self.file.totals() {
             Ok(totals) => {

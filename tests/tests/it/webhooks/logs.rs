@@ -1,7 +1,13 @@
-//! Nothing that a log must not hold is in the log, however loud.
+//! Nothing that a log must not hold is in the log, however loud, and an outage does not flood it.
+
+use std::time::Duration;
 
 use test_support::eventually_true;
 
+use super::{
+    senders::Senders,
+    spool::{RATE, Spooling, go_on_for},
+};
 use crate::{
     fixture::{EVENTS, PATH_SECRET, PATIENCE, SIGNING_SECRET, World, http, post, reply, signature, websms},
     webhooks::raw,
@@ -46,4 +52,23 @@ async fn the_loudest_log_holds_no_path_secret_no_text_and_no_number() {
             assert_eq!(found, None, "{canary}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_redis_is_away_one_webhook_at_a_time_asks_it_and_the_log_is_no_flood() {
+    let spooling = Spooling::start().await;
+    let ingest = spooling.ingest().listen().await;
+    let senders = Senders::start(&spooling.url(), RATE);
+    go_on_for(&senders, Duration::from_secs(1)).await;
+    spooling.world.redis.freeze();
+    let said = || ingest.stderr().matches("the store cannot take an event: into the spool").count();
+    // Those that had asked before the first one gave up.
+    eventually_true(PATIENCE, "one has gone to the spool", async || said() > 0).await;
+    go_on_for(&senders, Duration::from_secs(1)).await;
+    let (at_first, acknowledged) = (said(), senders.acknowledged());
+    go_on_for(&senders, Duration::from_secs(3)).await;
+    let (said, acknowledged) = (said() - at_first, senders.acknowledged() - acknowledged);
+    assert!(said * 20 < acknowledged, "{said} of {acknowledged} asked");
+    spooling.world.redis.thaw();
+    senders.stop().await;
 }

@@ -13,7 +13,7 @@ use super::senders::{Senders, Told};
 use crate::fixture::{EVENTS, PATH_SECRET, PATIENCE, World, delivered, http, post};
 
 /// Webhooks a second.
-const RATE: u32 = 200;
+pub(super) const RATE: u32 = 200;
 
 /// A world whose ingest has a spool, and ports that a restart keeps.
 pub(crate) struct Spooling {
@@ -53,6 +53,11 @@ impl Spooling {
         report["events"].as_u64().expect("a number")
     }
 
+    async fn ready(&self) -> u16 {
+        let url = format!("http://127.0.0.1:{}/readyz", self.port);
+        http().get(url).send().await.expect("the ingest runs").status().as_u16()
+    }
+
     pub(crate) async fn drained(&self) {
         eventually_true(PATIENCE, "the spool is drained", async || self.spooled().await == 0).await;
     }
@@ -71,7 +76,7 @@ impl Spooling {
     }
 
     /// Everything that was acknowledged is there, nothing is there twice, and nothing that nobody sent.
-    async fn assert_exactly_once(&self, told: &Told) {
+    pub(super) async fn assert_exactly_once(&self, told: &Told) {
         let stored = self.stored().await;
         let lost: Vec<_> =
             told.acknowledged.iter().filter(|message| !stored.contains_key(*message)).collect();
@@ -85,13 +90,13 @@ impl Spooling {
 }
 
 /// How long Redis is away: in a run of all tests a few seconds.
-fn outage() -> Duration {
+pub(super) fn outage() -> Duration {
     let seconds = std::env::var("TEXTPROOF_OUTAGE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(3))
 }
 
 /// Until so many more were acknowledged as arrive in this time.
-async fn go_on_for(senders: &Senders, time: Duration) {
+pub(super) async fn go_on_for(senders: &Senders, time: Duration) {
     let wanted = senders.acknowledged() + (f64::from(RATE) * time.as_secs_f64() * 0.9) as usize;
     let patience = PATIENCE + time * 3;
     eventually_true(patience, "more are acknowledged", async || senders.acknowledged() >= wanted).await;
@@ -200,8 +205,10 @@ async fn a_redis_without_memory_fills_the_spool_and_then_the_sender_keeps_the_ev
     }
     assert!(told.acknowledged.len() > 10 && told.refused.len() > 10, "{told:?}");
     assert_eq!(spooling.world.depth(EVENTS).await, 0);
+    assert_eq!(spooling.ready().await, 503, "it answers, and nothing can be kept");
     maxmemory(0).await;
     spooling.drained().await;
+    assert_eq!(spooling.ready().await, 200);
     spooling.assert_exactly_once(&told).await;
     assert_eq!(post(&http, &spooling.url(), delivered("after")).await.0, 200);
 }
@@ -234,9 +241,9 @@ async fn with_a_spool_the_ingest_is_ready_while_redis_is_away() {
     let _ingest = spooling.ingest().listen().await;
     let without = spooling.world.binary("webhook-ingest").listen().await;
     spooling.world.redis.kill();
-    let ready = async |url: String| http().get(url).send().await.expect("an answer").status().as_u16();
-    assert_eq!(ready(format!("http://127.0.0.1:{}/readyz", spooling.port)).await, 200);
-    assert_eq!(ready(format!("{}/readyz", without.url())).await, 503);
+    assert_eq!(spooling.ready().await, 200);
+    let answer = http().get(format!("{}/readyz", without.url())).send().await.expect("an answer");
+    assert_eq!(answer.status(), 503);
 }
 
 #[tokio::test]
