@@ -7,7 +7,7 @@ use textproof::event::Event;
 ///
 /// An event can come more than once: a worker may die after the effect and before the event is settled.
 /// Make the effect a merge, or key it by [`Event::id`], which never changes. An event whose handler panics
-/// comes back after its lease; keep texts and numbers out of panic messages, which go to stderr.
+/// is put off like one whose handler failed; keep texts and numbers out of panic messages, which go to stderr.
 ///
 /// ```
 /// use async_trait::async_trait;
