@@ -59,7 +59,9 @@ impl Spooling {
     }
 
     pub(crate) async fn drained(&self) {
-        eventually_true(PATIENCE, "the spool is drained", async || self.spooled().await == 0).await;
+        // One after the other: it takes its time after a long outage.
+        let patience = PATIENCE + outage() * 2;
+        eventually_true(patience, "the spool is drained", async || self.spooled().await == 0).await;
     }
 
     /// How often each message is on the stream.
