@@ -16,6 +16,7 @@ mod memory;
 mod phones;
 mod quarantine;
 pub mod redis;
+mod replies;
 mod send_times;
 mod tokens;
 
@@ -37,6 +38,9 @@ pub use memory::MemoryStore;
 pub use phones::{CodeState, ERASURE_KEPT, Erased, FailureState, PhoneState, PhoneStore};
 pub use quarantine::{Kept, Order, QuarantineStore};
 pub use redis::{RedisSettings, RedisStore};
+pub use replies::{
+    REPLIES_A_DAY, REPLIES_IN_TEN_MINUTES, REPLY_KEPT, ReplyClaim, ReplyEnd, ReplyKey, ReplyStore,
+};
 pub use tokens::{Acquired, SealedToken, TokenKey, TokenProblem, TokenStore};
 
 /// Everything a store does, for those who build one of each.
@@ -51,6 +55,7 @@ pub trait Store:
     + QuarantineStore
     + DeliveryStore
     + ConsentStore
+    + ReplyStore
     + HealthStore
 {
 }
@@ -66,6 +71,7 @@ impl<T> Store for T where
         + QuarantineStore
         + DeliveryStore
         + ConsentStore
+        + ReplyStore
         + HealthStore
 {
 }
