@@ -22,8 +22,8 @@ enum Name {
     Text,
     Ref,
     Now,
-    TenantName,
-    DeviceId,
+    Tenant,
+    Device,
 }
 
 /// What the names stand for; an absent value is nothing. It has no `Debug`: it holds what a person wrote.
@@ -94,8 +94,8 @@ impl Name {
             Self::Text => values.text,
             Self::Ref => values.reference,
             Self::Now => values.now,
-            Self::TenantName => values.tenant_name,
-            Self::DeviceId => values.device_id,
+            Self::Tenant => values.tenant_name,
+            Self::Device => values.device_id,
         }
     }
 }
@@ -109,8 +109,8 @@ impl FromStr for Name {
             "text" => Self::Text,
             "ref" => Self::Ref,
             "now" => Self::Now,
-            "tenantName" => Self::TenantName,
-            "deviceId" => Self::DeviceId,
+            "tenantName" => Self::Tenant,
+            "deviceId" => Self::Device,
             _ => return Err(TemplateError::UnknownName { name: name.chars().take(32).collect() }),
         })
     }
