@@ -14,7 +14,8 @@ use crate::fixture::{EVENTS, PATIENCE, World, http, websms};
 struct Deployment {
     world: World,
     sandbox: Process,
-    ingest: Process,
+    /// Killed when it is dropped.
+    _ingest: Process,
 }
 
 impl Deployment {
@@ -27,7 +28,7 @@ impl Deployment {
             .args(["--connexus-webhook", &websms(&ingest)])
             .listen()
             .await;
-        Self { world, sandbox, ingest }
+        Self { world, sandbox, _ingest: ingest }
     }
 
     /// A worker whose gateway is at this address.
@@ -70,6 +71,14 @@ impl Deployment {
         format!("{}/sandbox/{path}", self.sandbox.url())
     }
 
+    /// The state of every claim of a reply.
+    async fn claims(&self) -> Vec<u8> {
+        let dump = self.world.redis.dump_all().await;
+        let claims = dump.keys.iter().filter(|key| key.key.starts_with(b"tp1:{y"));
+        let states = claims.filter(|key| String::from_utf8_lossy(&key.key).contains("}:y:evt_"));
+        states.filter_map(|key| key.contents.first()?.first().copied()).collect()
+    }
+
     /// Waits until every event that was ever published has been settled, and at least so many were.
     async fn all_settled(&self, at_least: usize) {
         eventually_true(PATIENCE, "every event is settled", async || {
@@ -93,4 +102,19 @@ async fn counted(worker: &Process, outcome: &str) -> u64 {
     let metrics = answer.text().await.expect("text");
     let line = metrics.lines().find_map(|line| line.strip_prefix(&series));
     line.map_or(0, |number| number.parse().expect("a number"))
+}
+
+#[tokio::test]
+async fn a_rule_that_cannot_be_applied_is_one_line_and_status_64() {
+    for (lines, what) in [
+        ("match = { exact = \"HOURS\" }\nreply = \"ok\"", "a gateway is not set"),
+        ("match = { regex = \"(a{100}){100}\" }\nreply = \"ok\"", "too large when compiled"),
+        ("match = { any = true }\nreply = \"{{phone}}\"", "the unknown name"),
+    ] {
+        let world = World::on(TestRedis::start().await, &format!("[[rule]]\nname = \"hours\"\n{lines}\n"));
+        let mut worker = world.binary("worker").spawn();
+        assert_eq!(worker.wait(PATIENCE).await.code(), Some(64), "{worker}");
+        let said = worker.stderr();
+        assert!(said.contains(what) && said.lines().count() == 1, "{said}");
+    }
 }
