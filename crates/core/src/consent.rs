@@ -2,10 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use unicode_normalization::UnicodeNormalization;
-
 use crate::{
     event::{Event, Reply},
+    folded::folded,
     phone::PhoneNumber,
     secret::FingerprintKey,
     store::{Consent, ConsentChange, ConsentRegister, ConsentStore, StoreError},
@@ -35,8 +34,7 @@ fn normalised(text: &str) -> String {
     if text.len() > 64 {
         return String::new();
     }
-    let folded = text.nfkc().collect::<String>().to_lowercase();
-    folded
+    folded(text)
         .trim_matches(|c: char| !c.is_alphanumeric())
         .chars()
         .filter(|c| !c.is_whitespace() && *c != '-')
@@ -106,7 +104,7 @@ impl fmt::Debug for ConsentLedger {
 }
 
 /// One spelling of our own number: gateways write it with and without `+`. A short code stays as it is.
-fn canonical(sender: &str) -> String {
+pub(crate) fn canonical(sender: &str) -> String {
     PhoneNumber::parse_international(sender)
         .map_or_else(|_| sender.trim().to_owned(), |phone| phone.e164().to_owned())
 }

@@ -21,11 +21,14 @@ pub mod token;
 pub mod consent;
 pub mod delivery;
 pub mod event;
+pub mod reply;
+pub mod rule;
 pub mod stream;
 pub mod webhook;
 
 // What all of it rests on.
 mod error;
+mod folded;
 pub mod store;
 
 pub use code::Code;

@@ -17,6 +17,7 @@ mod memory;
 mod phones;
 mod quarantine;
 pub mod redis;
+mod replies;
 mod send_times;
 mod tokens;
 
@@ -42,6 +43,9 @@ pub use memory::MemoryStore;
 pub use phones::{CodeState, ERASURE_KEPT, Erased, FailureState, PhoneState, PhoneStore};
 pub use quarantine::{Kept, Order, QuarantineStore};
 pub use redis::{RedisSettings, RedisStore};
+pub use replies::{
+    REPLIES_A_DAY, REPLIES_IN_TEN_MINUTES, REPLY_KEPT, ReplyClaim, ReplyEnd, ReplyKey, ReplyStore,
+};
 pub use tokens::{Acquired, SealedToken, TokenKey, TokenProblem, TokenStore};
 
 /// Everything a store does, for those who build one of each.
@@ -57,6 +61,7 @@ pub trait Store:
     + QuarantineStore
     + DeliveryStore
     + ConsentStore
+    + ReplyStore
     + HealthStore
 {
 }
@@ -73,6 +78,7 @@ impl<T> Store for T where
         + QuarantineStore
         + DeliveryStore
         + ConsentStore
+        + ReplyStore
         + HealthStore
 {
 }

@@ -23,6 +23,7 @@ mod gateways;
 mod limits;
 mod otp;
 mod redis;
+mod rules;
 mod servers;
 
 pub use error::ConfigError;

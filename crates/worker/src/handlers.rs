@@ -2,6 +2,8 @@
 
 mod consent;
 mod delivery;
+mod rules;
 
 pub use consent::KeepConsent;
 pub use delivery::MergeDeliveryReports;
+pub use rules::{AnswerRoutes, Answers, ApplyRules, Forward, RulesError};

@@ -1,5 +1,7 @@
 //! The worker: configuration, telemetry, the engine with the built-in handlers, a bounded stop.
 
+mod configured;
+
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
@@ -44,8 +46,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     let ledger = ConsentLedger::new(Arc::clone(&store) as Arc<dyn ConsentStore>, fingerprint_key);
     let deliveries = Deliveries::new(Arc::clone(&store) as Arc<dyn DeliveryStore>);
-    let handlers: Vec<Box<dyn Handler>> =
-        vec![Box::new(KeepConsent::new(ledger)), Box::new(MergeDeliveryReports::new(deliveries))];
+    let rules = configured::rules(&config, &store, &ledger, None)?;
+    // In this order: whether a person may be answered is known before the rules are applied.
+    let handlers: Vec<Box<dyn Handler>> = vec![
+        Box::new(KeepConsent::new(ledger)),
+        Box::new(MergeDeliveryReports::new(deliveries)),
+        Box::new(rules),
+    ];
     let options = WorkerOptions {
         group: settings.group,
         host: host_name(),

@@ -2,6 +2,7 @@
 
 mod commands;
 mod fixture;
+mod replies;
 mod socket;
 mod tour;
 mod webhooks;

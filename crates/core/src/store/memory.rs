@@ -16,6 +16,7 @@ mod idempotency;
 mod limits;
 mod phones;
 mod quarantine;
+mod replies;
 mod tokens;
 
 use std::{
@@ -60,6 +61,9 @@ struct State {
     deliveries: Expiring<super::MessageKey, deliveries::Record>,
     counts: Expiring<jiff::civil::Date, super::DeliveryCounts>,
     consents: HashMap<super::ConsentRegister, super::ConsentChange>,
+    replies: Expiring<replies::Name, replies::Claim>,
+    /// Times of the replies between two numbers.
+    recent_replies: Expiring<Fingerprint, Vec<u64>>,
 }
 
 impl MemoryStore {

@@ -26,6 +26,7 @@ mod packed;
 mod phones;
 mod quarantine;
 mod reader;
+mod replies;
 mod reply;
 mod route;
 mod script;

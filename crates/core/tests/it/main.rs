@@ -36,6 +36,7 @@ mod quarantine;
 mod receipts;
 mod replicas;
 mod replicated_events;
+mod replies;
 mod retries;
 mod schema;
 mod sessions;

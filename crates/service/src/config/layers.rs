@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::schema::{ENDPOINT, ENDPOINTS, Key, SECTIONS, path, sibling};
+use super::schema::{ENDPOINT, ENDPOINTS, Key, Kind, RULE, RULES, SECTIONS, path, sibling};
 use super::{ConfigError, check};
 
 /// The file that is read when none is named, if it exists.
@@ -73,10 +73,11 @@ impl Layers {
     }
 
     fn add_file(&mut self, mut table: Table) -> Result<(), ConfigError> {
-        if let Some(mut endpoints) = table.remove(ENDPOINTS) {
-            let kind = super::schema::Kind::Tables(ENDPOINT);
-            check::value(&mut endpoints, kind, "[[endpoint]]", &self.file)?;
-            self.table.insert(ENDPOINTS.to_owned(), endpoints);
+        for (list, keys) in [(ENDPOINTS, ENDPOINT), (RULES, RULE)] {
+            if let Some(mut tables) = table.remove(list) {
+                check::value(&mut tables, Kind::Tables(keys), &format!("[[{list}]]"), &self.file)?;
+                self.table.insert(list.to_owned(), tables);
+            }
         }
         for (name, value) in table {
             let section = SECTIONS.iter().find(|section| section.name == name);
@@ -131,7 +132,7 @@ fn unknown_section(name: &str, file: &str) -> ConfigError {
         key: name.to_owned(),
         section: "the file".to_owned(),
         place: file.to_owned(),
-        known: format!("{}, [[{ENDPOINTS}]]", known.join(", ")),
+        known: format!("{}, [[{ENDPOINTS}]], [[{RULES}]]", known.join(", ")),
     }
 }
 

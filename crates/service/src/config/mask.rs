@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::schema::{ENDPOINT, ENDPOINTS, Key, Kind, SECTIONS};
+use super::schema::{ENDPOINT, ENDPOINTS, Key, Kind, RULE, RULES, SECTIONS};
 
 const MASK: &str = "***";
 
@@ -13,6 +13,7 @@ pub(super) fn table(all: &Table) -> Table {
         let kind = match section {
             Some(section) => Kind::Table(section.keys),
             None if name == ENDPOINTS => Kind::Tables(ENDPOINT),
+            None if name == RULES => Kind::Tables(RULE),
             None => Kind::Secret,
         };
         (name.clone(), masked(value, kind))

@@ -72,13 +72,19 @@ impl Config {
         self.redis()?;
         self.require_ingest()?;
         self.require_worker()?;
+        let rules = self.rules()?;
         let otp = &self.raw.otp;
         self.policy()?;
         if otp.fingerprint_key.is_some() || otp.fingerprint_key_file.is_some() {
             self.fingerprint_key()?;
         }
         let gateway_on = self.connexus()?.is_some() || self.mobile_api_connect()?.is_some();
-        if gateway_on || otp.countries.is_some() || otp.pepper.is_some() || otp.pepper_file.is_some() {
+        if gateway_on
+            || rules.iter().any(|rule| rule.reply().is_some())
+            || otp.countries.is_some()
+            || otp.pepper.is_some()
+            || otp.pepper_file.is_some()
+        {
             self.require_otp()?;
             self.gateways()?;
         }

@@ -19,6 +19,8 @@ pub(super) struct Raw {
     pub(super) worker: RawWorker,
     #[serde(default)]
     pub(super) endpoint: Vec<RawEndpoint>,
+    #[serde(default)]
+    pub(super) rule: Vec<RawRule>,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +121,28 @@ pub(super) struct RawWorker {
     pub(super) drain_seconds: u64,
     pub(super) max_deliveries: u64,
     pub(super) max_attempts: u64,
+    pub(super) own_numbers: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRule {
+    pub(super) name: Option<String>,
+    pub(super) r#match: Option<RawMatch>,
+    pub(super) reply: Option<String>,
+    #[serde(default)]
+    pub(super) forward: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMatch {
+    pub(super) exact: Option<String>,
+    pub(super) contains: Option<String>,
+    pub(super) regex: Option<String>,
+    #[serde(default)]
+    pub(super) any: bool,
+    pub(super) from: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -167,7 +191,7 @@ impl Raw {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::{ENDPOINT, ENDPOINTS, Key, Kind, SECTIONS};
+    use super::super::schema::{ENDPOINT, ENDPOINTS, Key, Kind, RULE, RULES, SECTIONS};
     use super::*;
 
     fn sample(kind: Kind) -> Value {
@@ -192,6 +216,7 @@ mod tests {
             .map(|section| (section.name.to_owned(), Value::Table(full(section.keys))))
             .collect();
         table.insert(ENDPOINTS.to_owned(), sample(Kind::Tables(ENDPOINT)));
+        table.insert(RULES.to_owned(), sample(Kind::Tables(RULE)));
         let parsed: Result<Raw, _> = Value::Table(table).try_into();
         assert_eq!(parsed.err().map(|error: toml::de::Error| error.to_string()), None);
     }

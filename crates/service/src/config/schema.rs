@@ -146,6 +146,7 @@ pub(super) const SECTIONS: &[Section] = &[
             Key::new("drain_seconds", Number).or("25"),
             Key::new("max_deliveries", Number).or("5"),
             Key::new("max_attempts", Number).or("12"),
+            Key::new("own_numbers", Texts).or("[]"),
         ],
     },
 ];
@@ -189,6 +190,27 @@ pub(super) const ENDPOINT: &[Key] = &[
     ),
     Key::new("addresses", Texts),
     Key::new("insecure", Flag).or("false"),
+];
+
+/// The name of the list of `[[rule]]` tables.
+pub(super) const RULES: &str = "rule";
+
+/// The keys of a `[[rule]]`.
+pub(super) const RULE: &[Key] = &[
+    Key::new("name", Text),
+    Key::new(
+        "match",
+        Table(&[
+            Key::new("exact", Text),
+            Key::new("contains", Text),
+            Key::new("regex", Text),
+            Key::new("any", Flag),
+            // It may be somebody's number, which no output holds in full.
+            Key::new("from", Secret),
+        ]),
+    ),
+    Key::new("reply", Text),
+    Key::new("forward", Texts),
 ];
 
 /// The keys of an endpoint's `pointers`: where the dialect `generic` finds what it reads.

@@ -7,6 +7,7 @@ mod defaults;
 mod endpoints;
 mod overrides;
 mod refusals;
+mod rules;
 mod secrets;
 
 /// 32 bytes in base64, and another 32.
@@ -38,6 +39,7 @@ fn problem(text: &str, variables: &[(&str, &str)]) -> String {
         config.require_otp()?;
         config.gateways()?;
         config.require_ingest()?;
+        config.rules()?;
         config.require_worker()
     });
     let message = error.expect_err("it is refused").to_string();

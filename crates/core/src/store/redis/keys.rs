@@ -16,6 +16,8 @@
 //! | `{l<subject>}:lv` | string | failed checks charged to an address | until they are used up |
 //! | `{l<subject>}:lp` | string | parts charged to a tenant today | the rest of the day |
 //! | `{l<subject>}:lu` | string | unverified sends of an address, prefix or country | two windows |
+//! | `{y<pair>}:y:<event id>:<rule>` | string | claim of an automatic reply, see `lua/claim_reply.lua` | 30 days |
+//! | `{y<pair>}:yr` | string | times of the automatic replies between two numbers | a day |
 //! | `{i<name>}:k` | string | idempotency record, see `lua/claim_key.lua` | 24 hours |
 //! | `{b<gateway>}:b` | hash | circuit breaker, see `lua/enter_gateway.lua` | 2 hours after the last news |
 //! | `{t<account>}:token` | string | shared bearer token, sealed | the token's own |
@@ -38,11 +40,13 @@ use sha2::{Digest, Sha256};
 use crate::{
     secret::Fingerprint,
     store::{
-        CodeKey, ConsentRegister, ERASURE_KEPT, IDEMPOTENCY_KEPT, Limit, MessageKey, Queue, TokenKey,
+        CodeKey, ConsentRegister, ERASURE_KEPT, IDEMPOTENCY_KEPT, Limit, MessageKey, Queue, REPLY_KEPT,
+        ReplyKey, TokenKey,
         breakers::BREAKER_KEPT,
         deliveries::{COUNTERS_KEPT, DELIVERY_KEPT},
         events::MARK_KEPT,
         phones::MESSAGES_KEPT,
+        replies,
     },
 };
 
@@ -74,6 +78,8 @@ pub const LIFETIMES: &[Lifetime] = &[
     bounded(":lv", Duration::from_secs(7 * 86_400)),
     bounded(":lp", Duration::from_secs(86_400)),
     bounded(":lu", Duration::from_secs(2 * 86_400)),
+    bounded(":y:", REPLY_KEPT),
+    bounded(":yr", replies::DAY),
     bounded(":k", IDEMPOTENCY_KEPT),
     bounded(":b", BREAKER_KEPT),
     unbounded(":o:", "an opt-out holds until the person opts in again"),
@@ -181,6 +187,14 @@ impl KeyPrefix {
 
     pub(super) fn idempotency(&self, name: &str) -> String {
         [&self.0, "{i", name, "}:k"].concat()
+    }
+
+    pub(super) fn reply_claim(&self, reply: &ReplyKey) -> String {
+        [&self.0, "{y", reply.pair.as_str(), "}:y:", reply.event.as_str(), ":", &reply.rule].concat()
+    }
+
+    pub(super) fn recent_replies(&self, pair: &Fingerprint) -> String {
+        [&self.0, "{y", pair.as_str(), "}:yr"].concat()
     }
 
     pub(super) fn breaker(&self, gateway: &Fingerprint) -> String {

@@ -170,6 +170,9 @@ scripts! {
     RETIRE = "retire", ["retire.lua"];
     DELIVERY = "delivery", ["delivery.lua"];
     CONSENT = "consent", ["consent.lua"];
+    CLAIM_REPLY = "claim_reply", ["claim_reply.lua"];
+    RECORD_REPLY = "record_reply", ["record_reply.lua"];
+    RELEASE_REPLY = "release_reply", ["release_reply.lua"];
 }
 
 /// A script as Redis knows it.

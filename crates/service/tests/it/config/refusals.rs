@@ -15,12 +15,16 @@ fn unknown_names_are_refused_with_the_known_ones() {
         (
             "[worker]\nmax_deliveries = 5",
             "unknown key `max_deliveries` in [worker] (FILE): known keys are bind, metrics_bind, group, \
-             concurrency, lease_seconds, drain_seconds",
+             concurrency, lease_seconds, drain_seconds, own_numbers",
         ),
         (
-            "[[rule]]\nname = 'hours'",
-            "unknown key `rule` in the file (FILE): known keys are [redis], [otp], [connexus], \
-             [mobile_api_connect], [stream], [ingest], [worker], [[endpoint]]",
+            "[[rules]]\nname = 'hours'",
+            "unknown key `rules` in the file (FILE): known keys are [redis], [otp], [connexus], \
+             [mobile_api_connect], [stream], [ingest], [worker], [[endpoint]], [[rule]]",
+        ),
+        (
+            "[[rule]]\nmatch = { equals = 'a' }",
+            "unknown key `equals` in [[rule]] match (FILE): known keys are exact, contains, regex, any, from",
         ),
         (
             "[[endpoint]]\nnmae = 'a'",

@@ -1,0 +1,45 @@
+//! The rules of a configuration, with what they need to be applied.
+
+use std::{collections::HashMap, sync::Arc};
+
+use textproof::{
+    consent::ConsentLedger,
+    gateway::Gateway,
+    reply::{AutomaticReplies, OwnNumbers},
+    store::{ReplyStore, Store},
+};
+use textproof_service::{
+    assemble,
+    config::{Config, ConfigError},
+};
+use worker::handlers::{AnswerRoutes, Answers, ApplyRules, Forward};
+
+/// The handler of `[[rule]]`. A gateway is needed only where a rule replies.
+pub(crate) fn rules(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    ledger: &ConsentLedger,
+    forward: Option<Arc<dyn Forward>>,
+) -> Result<ApplyRules, ConfigError> {
+    let rules = config.rules()?;
+    let replies = rules.iter().any(|rule| rule.reply().is_some());
+    let answers = replies.then(|| answers(config, store, ledger)).transpose()?;
+    ApplyRules::new(rules, answers, forward).map_err(|error| config.refused_rule(error.rule(), &error))
+}
+
+fn answers(config: &Config, store: &Arc<dyn Store>, ledger: &ConsentLedger) -> Result<Answers, ConfigError> {
+    let replies = AutomaticReplies::new(Arc::clone(store) as Arc<dyn ReplyStore>, config.fingerprint_key()?);
+    let gateways = assemble::gateways(config, store)?;
+    // Gateways and dialects have one name: a text is answered through the gateway that it came by.
+    let of_endpoint = |(endpoint, dialect): (&str, &str)| {
+        let gateway = gateways.iter().find(|gateway| gateway.name() == dialect)?;
+        Some((endpoint.to_owned(), Arc::clone(gateway)))
+    };
+    let by_endpoint: HashMap<String, Arc<dyn Gateway>> =
+        config.endpoint_dialects().filter_map(of_endpoint).collect();
+    let first = gateways.first().ok_or_else(|| {
+        ConfigError::invalid("rule", "the configuration", "a rule replies, and no gateway is on")
+    })?;
+    let routes = AnswerRoutes::new(Arc::clone(first), by_endpoint);
+    Ok(Answers::new(replies, ledger.clone(), OwnNumbers::new(config.own_numbers()), routes))
+}
