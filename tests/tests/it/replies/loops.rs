@@ -53,10 +53,7 @@ async fn two_machines_that_answer_each_other_stop_after_five_replies_each() {
     // Another person is answered all the same.
     we.texts("+64213333333", OURS, "hello").await;
     eventually_true(PATIENCE, "another person is answered", async || {
-        we.inbox("+64213333333")
-            .await
-            .iter()
-            .any(|text| text["text"] == Value::from("We have got your message hello"))
+        we.inbox("+64213333333").await.iter().any(|text| text["text"] == "We have got your message hello")
     })
     .await;
 }

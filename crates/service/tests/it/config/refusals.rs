@@ -13,9 +13,9 @@ fn unknown_names_are_refused_with_the_known_ones() {
     for (text, expected) in [
         ("[stream]\nshard = 1", "unknown key `shard` in [stream] (FILE): known keys are shards"),
         (
-            "[worker]\nmax_deliveries = 5",
-            "unknown key `max_deliveries` in [worker] (FILE): known keys are bind, metrics_bind, group, \
-             concurrency, lease_seconds, drain_seconds, own_numbers",
+            "[worker]\nmax_tries = 5",
+            "unknown key `max_tries` in [worker] (FILE): known keys are bind, metrics_bind, group, \
+             concurrency, lease_seconds, drain_seconds, max_deliveries, max_attempts, own_numbers",
         ),
         (
             "[[rules]]\nname = 'hours'",
