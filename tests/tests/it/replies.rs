@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use test_support::{Process, ProcessBuilder, TestRedis, binary, eventually, eventually_true};
 
-use crate::fixture::{EVENTS, PATIENCE, World, http, websms};
+use crate::fixture::{PATIENCE, World, http, websms};
 
 /// A deployment with rules, and the sandbox that is its gateway.
 struct Deployment {

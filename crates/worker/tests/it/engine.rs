@@ -202,10 +202,11 @@ async fn an_event_that_was_started_twice_without_an_answer_runs_alone() {
     die_with_it(&store, 2).await;
     let recorder = Recorder::new(|_| Doing::Succeed);
     let options = WorkerOptions { lease: Duration::from_millis(20), ..WorkerOptions::default() };
-    let running = Running::start(&store, vec![recorder.clone()], options);
+    // The others are in the process's hands when it finds the suspect.
     for n in 0..200 {
         publish(&store, &format!("good {n}")).await;
     }
+    let running = Running::start(&store, vec![recorder.clone()], options);
     eventually_true(PATIENCE, "all are settled", async || depth(&store).await == 0).await;
     assert_eq!(recorder.most_beside("suspect"), Some(0));
     assert!(recorder.most_at_once() > 1, "the others run side by side");

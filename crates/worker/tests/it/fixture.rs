@@ -126,7 +126,9 @@ impl Recorder {
                 *most = (*most).max(now.len() - 1);
             }
         }
-        tokio::task::yield_now().await;
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
         let mut now = self.now.lock().expect("no panic");
         let at = now.iter().position(|one| one == text).expect("it is in there");
         now.swap_remove(at);

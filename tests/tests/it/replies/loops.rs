@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
 use test_support::eventually_true;
 use textproof::store::REPLIES_IN_TEN_MINUTES;
 
