@@ -5,7 +5,7 @@ use redis::{Cmd, Value};
 
 use super::{
     RedisStore, ms,
-    quarantine::{is_position, range},
+    quarantine::{entry_at, range},
     reply::{Reply, number},
     script::REDRIVE,
 };
@@ -28,12 +28,10 @@ impl DeadLetterStore for RedisStore {
     }
 
     async fn dead_letter_at(&self, position: &str) -> Result<Option<DeadLetter>, StoreError> {
-        if !is_position(position) {
-            return Ok(None);
+        match entry_at(&self.keys.dead_letters(), position) {
+            Some(range) => Ok(self.letters(&range).await?.pop()),
+            None => Ok(None),
         }
-        let mut range = redis::cmd("XRANGE");
-        range.arg(self.keys.dead_letters()).arg(position).arg(position);
-        Ok(self.letters(&range).await?.pop())
     }
 
     async fn redrive(&self, letter: &DeadLetter) -> Result<bool, StoreError> {

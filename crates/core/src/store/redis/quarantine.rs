@@ -22,12 +22,10 @@ impl QuarantineStore for RedisStore {
     }
 
     async fn kept_at(&self, position: &str) -> Result<Option<Kept>, StoreError> {
-        if !is_position(position) {
-            return Ok(None);
+        match entry_at(&self.keys.queue(Queue::Quarantine), position) {
+            Some(range) => Ok(self.entries(&range).await?.pop()),
+            None => Ok(None),
         }
-        let mut range = redis::cmd("XRANGE");
-        range.arg(self.keys.queue(Queue::Quarantine)).arg(position).arg(position);
-        Ok(self.entries(&range).await?.pop())
     }
 
     async fn let_go(&self, kept: &Kept) -> Result<bool, StoreError> {
@@ -66,6 +64,13 @@ pub(super) fn range(stream: &str, order: Order, after: Option<&str>, count: usiz
     Some(range)
 }
 
+/// The command for one entry; none when `position` is none.
+pub(super) fn entry_at(stream: &str, position: &str) -> Option<Cmd> {
+    let mut range = redis::cmd("XRANGE");
+    range.arg(stream).arg(position).arg(position);
+    is_position(position).then_some(range)
+}
+
 fn kept(value: Value) -> Option<Kept> {
     let mut reply = Reply::new(value)?;
     let claim = Claim { position: reply.text()?, deliveries: 0 };
@@ -74,7 +79,7 @@ fn kept(value: Value) -> Option<Kept> {
 }
 
 /// `milliseconds-sequence`. Half a position would be a range.
-pub(super) fn is_position(text: &str) -> bool {
+fn is_position(text: &str) -> bool {
     let number = |part: &str| part.parse::<u64>().is_ok() && part.bytes().all(|b| b.is_ascii_digit());
     text.split_once('-').is_some_and(|(ms, sequence)| number(ms) && number(sequence))
 }
