@@ -29,8 +29,8 @@ fn keyed() -> SendOptions<'static> {
     SendOptions { idempotency_key: Some("k1"), ..Host::options() }
 }
 
-/// Begins a send whose text goes out while the host never comes back, and returns its code.
-async fn dies_while_sending(world: &World) {
+/// Begins a send whose text goes out while the host never comes back.
+async fn begins_and_dies(world: &World) {
     let dying = host(world);
     dying.gateway.set(Mood::Wait);
     let sending = Arc::clone(&dying);
@@ -39,12 +39,15 @@ async fn dies_while_sending(world: &World) {
         dying.gateway.waiting.load(Ordering::SeqCst)
     })
     .await;
-    // Its lease on the key ends.
+}
+
+async fn lease_ends(world: &World) {
     world.advance(Duration::from_secs(100)).await;
 }
 
 async fn the_handle_of_a_send_that_was_taken_over_verifies_its_code(world: &World) {
-    dies_while_sending(world).await;
+    begins_and_dies(world).await;
+    lease_ends(world).await;
     let survivor = host(world);
     let taken_over = challenge(survivor.send_with(keyed()).await);
     assert_eq!(taken_over.delivery, DeliveryState::Unknown);
@@ -61,7 +64,8 @@ async fn the_handle_of_a_send_that_was_taken_over_verifies_its_code(world: &Worl
 async fn the_handle_of_a_resend_that_was_taken_over_verifies_its_code(world: &World) {
     let first = host(world);
     let sent = challenge(first.send_with(Host::options()).await);
-    dies_while_sending(world).await;
+    begins_and_dies(world).await;
+    lease_ends(world).await;
     let survivor = host(world);
     let taken_over = challenge(survivor.send_with(keyed()).await);
     assert!(taken_over.resent);
@@ -73,17 +77,10 @@ async fn the_handle_of_a_resend_that_was_taken_over_verifies_its_code(world: &Wo
 
 /// Another send to the phone hides the dead host's: its id is only that of the last one.
 async fn a_send_taken_over_is_not_sent_again_when_another_was_between(world: &World) {
-    let dying = host(world);
-    dying.gateway.set(Mood::Wait);
-    let sending = Arc::clone(&dying);
-    tokio::spawn(async move { sending.send_with(keyed()).await });
-    eventually_true(Duration::from_secs(5), "the gateway is called", async || {
-        dying.gateway.waiting.load(Ordering::SeqCst)
-    })
-    .await;
+    begins_and_dies(world).await;
     let survivor = host(world);
     let between = challenge(survivor.send_with(Host::options()).await);
-    world.advance(Duration::from_secs(100)).await;
+    lease_ends(world).await;
     let taken_over = challenge(survivor.send_with(keyed()).await);
     assert_eq!(survivor.gateway.calls(), 1, "nothing is sent blindly");
     assert_eq!(taken_over.delivery, DeliveryState::Unknown);
