@@ -1,5 +1,6 @@
 //! Each binary as a process, on a Redis of the test's own.
 
+mod alerts;
 mod commands;
 mod fixture;
 mod replies;
