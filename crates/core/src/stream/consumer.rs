@@ -17,9 +17,9 @@ use crate::{
 /// A stop waits for it, since a read that is under way is never cut off.
 const BLOCK: Duration = Duration::from_secs(1);
 
-/// How often events that were put off are looked for, at least; with the read and the sweep this is less than two
-/// commands a second of an idle process.
-const LOOK_FOR_DUE: Duration = Duration::from_millis(1250);
+/// How often events that were put off are looked for, at least: with two reads of a second and a sweep now and then,
+/// an idle process asks less than twice a second.
+const LOOK_FOR_DUE: Duration = Duration::from_secs(2);
 
 /// Pending entries among which one suspect is looked for.
 const SUSPECTS_LOOKED_AT: usize = 1000;

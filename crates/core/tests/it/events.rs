@@ -279,3 +279,28 @@ async fn a_consumer_goes_on_after_the_loss_of_everything() {
     })
     .await;
 }
+
+/// By Redis's own clock, so that a slow machine only makes it fewer.
+#[tokio::test]
+async fn an_idle_consumer_asks_less_than_twice_a_second() {
+    let server = test_support::TestRedis::start().await;
+    let store = crate::fixture::redis(&server);
+    let lease = Duration::from_secs(30);
+    let settings = ConsumerSettings { group: "textproof".into(), host: "one".into(), lease };
+    let mut consumer = Consumer::new(store as Arc<dyn EventStore>, settings);
+    assert!(consumer.next(1).await.expect("the store answers").is_empty());
+    let mut monitor = server.monitor().await;
+    for _ in 0..10 {
+        assert!(consumer.next(1).await.expect("the store answers").is_empty());
+    }
+    // Commands of clients: what a script does inside is marked with `lua`.
+    let lines = monitor.lines().await;
+    let asked: Vec<f64> = lines
+        .iter()
+        .filter(|line| line.contains("XREADGROUP") || line.contains("\"EVALSHA\""))
+        .filter_map(|line| line.trim_start_matches('+').split(' ').next()?.parse().ok())
+        .collect();
+    let seconds = asked[asked.len() - 1] - asked[0];
+    let rate = (asked.len() - 1) as f64 / seconds;
+    assert!(seconds > 4.0 && rate < 2.0, "{rate} a second: {lines:?}");
+}
