@@ -15,7 +15,7 @@ use textproof::{
     delivery::Deliveries,
     gateway::{Connexus, ConnexusSettings, Gateway},
     secret::{FingerprintKey, Pepper, Peppers},
-    store::{ConsentStore, DeliveryStore, EventStore, Store, TokenStore},
+    store::{DeliveryStore, EventStore, Store, TokenStore},
     webhook::{Authentication, Dialect, Endpoint, EndpointSettings, HmacBody, SecretEntry},
 };
 use textproof_service::http::{self, Limits};
@@ -86,7 +86,7 @@ impl Local {
         let otp = Otp::new(settings, Arc::clone(&store), vec![Arc::clone(&gateway)])?;
 
         let feed = Feed::new();
-        let consent = ConsentLedger::new(Arc::clone(&store) as Arc<dyn ConsentStore>, fingerprint_key);
+        let consent = ConsentLedger::new(Arc::clone(&store), fingerprint_key);
         let mut tasks = JoinSet::new();
         let worker = worker(&store, consent.clone(), feed.clone());
         tasks.spawn(worker.run(shutdown.clone()));

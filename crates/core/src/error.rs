@@ -12,6 +12,12 @@ pub enum Error {
     /// The gateway failed and nothing was sent.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// Every gateway has failed too often, or has asked to be left alone: none was called.
+    #[error("all gateways are left alone just now; try again in {} s", retry_after.as_secs())]
+    GatewaysOpen {
+        /// Time until the first may be called.
+        retry_after: std::time::Duration,
+    },
     /// Company, comment or domain must not be sent.
     #[error(transparent)]
     Text(#[from] TextError),

@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod otp;
 pub mod policy;
 pub mod sms_text;
+pub mod texts;
 pub mod token;
 
 // From a webhook to an event, and from an event to its effect.
@@ -40,6 +41,7 @@ pub use otp::{
 pub use phone::{Countries, PhoneNumber};
 pub use policy::Policy;
 pub use purpose::Purpose;
+pub use texts::{TextOptions, TextOutcome, Texts};
 
 /// Compiles the example of the README.
 #[cfg(doctest)]

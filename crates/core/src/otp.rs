@@ -36,6 +36,7 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
+pub(crate) use self::dispatch::health;
 pub use self::{
     address::ClientAddress,
     derivation::Handle,

@@ -66,9 +66,12 @@ pub(crate) fn first_16(digest: &[u8; 32]) -> [u8; 16] {
     std::array::from_fn(|i| digest[i])
 }
 
-/// Names keys in the store. Stable for the life of the data.
+/// Names keys in the store, and seals what must outlive every rotation. Stable for the life of the data.
 #[derive(Clone)]
-pub struct FingerprintKey(Keyed);
+pub struct FingerprintKey {
+    names: Keyed,
+    pub(crate) evidence_seal: Zeroizing<[u8; 32]>,
+}
 
 impl FingerprintKey {
     /// Takes at least 32 random bytes.
@@ -77,27 +80,30 @@ impl FingerprintKey {
     /// [`SecretError::TooShort`].
     pub fn new(bytes: &[u8]) -> Result<Self, SecretError> {
         check_length("fingerprint key", bytes)?;
-        Ok(Self(Keyed::new(&derive(bytes, b"textproof fingerprint"))))
+        Ok(Self {
+            names: Keyed::new(&derive(bytes, b"textproof fingerprint")),
+            evidence_seal: Zeroizing::new(derive(bytes, b"textproof consent evidence")),
+        })
     }
 
     /// The name of a tenant's phone (E.164 with `+`): what stands in keys instead of the number.
     #[must_use]
     pub fn phone(&self, tenant: &str, e164: &str) -> Fingerprint {
-        Fingerprint::from_bytes(self.0.mac16(&[b"phone", tenant.as_bytes(), e164.as_bytes()]))
+        Fingerprint::from_bytes(self.names.mac16(&[b"phone", tenant.as_bytes(), e164.as_bytes()]))
     }
 
     /// A keyed digest of `fields` under `label`.
     pub(crate) fn digest(&self, label: &str, fields: &[&[u8]]) -> [u8; 16] {
         let mut parts = vec![label.as_bytes()];
         parts.extend(fields);
-        self.0.mac16(&parts)
+        self.names.mac16(&parts)
     }
 
     /// The 22-character name of `fields` under `label`.
     pub(crate) fn name(&self, label: &str, fields: &[&str]) -> Fingerprint {
         let mut parts = vec![label.as_bytes()];
         parts.extend(fields.iter().map(|field| field.as_bytes()));
-        Fingerprint::from_bytes(self.0.mac16(&parts))
+        Fingerprint::from_bytes(self.names.mac16(&parts))
     }
 }
 
@@ -117,6 +123,13 @@ impl Fingerprint {
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(BASE64URL_NOPAD.encode(&bytes))
+    }
+
+    /// Reads the 22 characters; none when they are not 128 bits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; 16] = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok()?;
+        Some(Self::from_bytes(bytes))
     }
 
     /// The 22 characters.

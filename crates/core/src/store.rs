@@ -29,7 +29,11 @@ pub use codes::{
     Check, Checked, CodeKey, CodeMacs, CodeOrigin, CodeStore, Denial, Granted, LIVE_SESSIONS, NewCode,
     Redeem, RequestId, Reserve, Reserved, SendState, Settle, Settlement,
 };
-pub use consents::{Consent, ConsentChange, ConsentRegister, ConsentStore};
+pub use consents::{
+    CONSENT_SENDERS_AT_MOST, CONSENT_SHARDS, Consent, ConsentChange, ConsentRecorded, ConsentRegister,
+    ConsentStore, Evidence, LEDGER_AT_MOST, LedgerEntry, LedgerKind, REVIEWS_AT_MOST, REVIEWS_OF_ONE_AT_MOST,
+    Review, ReviewAdded,
+};
 pub use dead_letters::{Backlog, DeadLetter, DeadLetterStore};
 pub use deliveries::{DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded};
 pub use events::{

@@ -18,6 +18,7 @@ mod secrets;
 mod variables;
 
 mod authentication;
+mod consent;
 mod endpoints;
 mod gateways;
 mod limits;
@@ -26,6 +27,7 @@ mod redis;
 mod rules;
 mod servers;
 
+pub use consent::ConsentSettings;
 pub use error::ConfigError;
 pub use gateways::{ConnexusSettings, GatewayName, GatewaySettings, MobileApiConnectSettings};
 pub use redis::{RedisSettings, RedisUrl};

@@ -12,7 +12,7 @@ use textproof_service::{
     assemble,
     config::{Config, ConfigError},
 };
-use worker::handlers::{AnswerRoutes, Answers, ApplyRules, Forward};
+use worker::handlers::{AnswerRoutes, Answers, ApplyRules, Forward, HelpAnswer};
 
 /// The handler of `[[rule]]`. A gateway is needed only where a rule replies.
 pub(crate) fn rules(
@@ -24,7 +24,18 @@ pub(crate) fn rules(
     let rules = config.rules()?;
     let replies = rules.iter().any(|rule| rule.reply().is_some());
     let answers = replies.then(|| answers(config, store, ledger)).transpose()?;
-    ApplyRules::new(rules, answers, forward).map_err(|error| config.refused_rule(error.rule(), &error))
+    let rules = ApplyRules::new(rules, answers, forward)
+        .map_err(|error| config.refused_rule(error.rule(), &error))?;
+    let Some(text) = config.consent()?.help_text else { return Ok(rules) };
+    Ok(rules.with_help(HelpAnswer::new(ledger.clone(), self::answers(config, store, ledger)?, text)))
+}
+
+/// Who wants texts from whom, by the words and endpoints of the configuration.
+pub(crate) fn ledger(config: &Config, store: &Arc<dyn Store>) -> Result<ConsentLedger, ConfigError> {
+    let consent = config.consent()?;
+    Ok(ConsentLedger::new(Arc::clone(store), config.fingerprint_key()?)
+        .with_keywords(consent.keywords)
+        .with_open_endpoints(consent.open_endpoints))
 }
 
 fn answers(config: &Config, store: &Arc<dyn Store>, ledger: &ConsentLedger) -> Result<Answers, ConfigError> {
@@ -38,7 +49,7 @@ fn answers(config: &Config, store: &Arc<dyn Store>, ledger: &ConsentLedger) -> R
     let by_endpoint: HashMap<String, Arc<dyn Gateway>> =
         config.endpoint_dialects().filter_map(of_endpoint).collect();
     let first = gateways.first().ok_or_else(|| {
-        ConfigError::invalid("rule", "the configuration", "a rule replies, and no gateway is on")
+        ConfigError::invalid("rule", "the configuration", "texts are answered, and no gateway is on")
     })?;
     let routes = AnswerRoutes::new(Arc::clone(first), by_endpoint);
     Ok(Answers::new(replies, ledger.clone(), OwnNumbers::new(config.own_numbers()), routes))

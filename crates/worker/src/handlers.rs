@@ -2,8 +2,10 @@
 
 mod consent;
 mod delivery;
+mod help;
 mod rules;
 
 pub use consent::KeepConsent;
 pub use delivery::MergeDeliveryReports;
+pub use help::HelpAnswer;
 pub use rules::{AnswerRoutes, Answers, ApplyRules, Forward, RulesError};

@@ -6,9 +6,8 @@ use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use textproof::{
-    consent::ConsentLedger,
     delivery::Deliveries,
-    store::{ConsentStore, DeliveryStore, EventStore},
+    store::{DeliveryStore, EventStore},
 };
 use textproof_service::{
     args::CommonArgs,
@@ -39,12 +38,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     telemetry::init(LogFormat::from_env()?, "info")?;
     let config = arguments.common.load_config()?;
     let settings = config.require_worker()?;
-    let fingerprint_key = config.fingerprint_key()?;
     let store = assemble::shared_store(&config)?;
     let metrics = telemetry::metrics();
     let shutdown = shutdown_signal();
 
-    let ledger = ConsentLedger::new(Arc::clone(&store) as Arc<dyn ConsentStore>, fingerprint_key);
+    let ledger = configured::ledger(&config, &store)?;
     let deliveries = Deliveries::new(Arc::clone(&store) as Arc<dyn DeliveryStore>);
     let rules = configured::rules(&config, &store, &ledger, None)?;
     // In this order: whether a person may be answered is known before the rules are applied.

@@ -11,7 +11,7 @@ use test_support::{Process, ProcessBuilder, TestRedis, binary};
 use textproof::{
     consent::ConsentLedger,
     secret::FingerprintKey,
-    store::{ConsentStore, RedisSettings, RedisStore, redis::scripts},
+    store::{RedisSettings, RedisStore, redis::scripts},
 };
 
 /// How long anything may take that takes no time on an idle machine.
@@ -106,7 +106,7 @@ impl World {
     /// The consent register as the worker sees it.
     pub(crate) fn ledger(&self) -> ConsentLedger {
         let key = FingerprintKey::new(&KEY).expect("32 bytes");
-        ConsentLedger::new(Arc::new(self.store()) as Arc<dyn ConsentStore>, key)
+        ConsentLedger::new(Arc::new(self.store()), key)
     }
 
     /// Asks Redis.

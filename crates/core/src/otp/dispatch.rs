@@ -94,7 +94,7 @@ async fn call(
 }
 
 /// What an error says about the gateway's health. A refusal is an answer.
-fn health(error: &GatewayError) -> CallOutcome {
+pub(crate) fn health(error: &GatewayError) -> CallOutcome {
     match error {
         GatewayError::RateLimited { retry_after, .. } => CallOutcome::ToldToWait(*retry_after),
         GatewayError::Connect { .. }

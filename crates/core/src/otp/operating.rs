@@ -2,6 +2,7 @@
 
 use super::{Otp, Redemption, derivation, derivation::Context, receipt};
 use crate::{
+    consent::ConsentLedger,
     error::Error,
     phone::PhoneNumber,
     purpose::Purpose,
@@ -68,7 +69,7 @@ impl Otp {
         Ok(self.store.unlock(&fingerprint, purpose).await?)
     }
 
-    /// Forgets everything of one phone but its opt-outs, and leaves a mark with the time, so that events received
+    /// Forgets everything of one phone but that it opted out and when, and leaves a mark with the time, so that events received
     /// before it can be dropped where they still are.
     ///
     /// # Errors
@@ -76,6 +77,11 @@ impl Otp {
     pub async fn erase(&self, phone: &PhoneNumber) -> Result<Erased, Error> {
         let fingerprint = self.settings.fingerprint(phone);
         tracing::info!(%phone, "a phone is erased");
-        Ok(self.store.erase(&fingerprint).await?)
+        // The mark first: from then on nothing that was received before leaves evidence of consent.
+        let erased = self.store.erase(&fingerprint).await?;
+        let store = std::sync::Arc::clone(&self.store);
+        let ledger = ConsentLedger::new(store, self.settings.fingerprint_key.clone());
+        let said = ledger.erase(&self.settings.tenant, phone.e164()).await?;
+        Ok(Erased { keys: erased.keys, statements: said })
     }
 }

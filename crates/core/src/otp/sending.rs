@@ -21,10 +21,7 @@ use crate::{
     gateway::text::code_text_parts,
     phone::PhoneNumber,
     purpose::Purpose,
-    store::{
-        CodeMacs, CodeOrigin, Consent, ConsentStore, Granted, IDEMPOTENCY_KEPT, NewCode, RequestId, Reserve,
-        Reserved,
-    },
+    store::{CodeMacs, CodeOrigin, Granted, IDEMPOTENCY_KEPT, NewCode, RequestId, Reserve, Reserved},
 };
 
 /// A send whose text has been checked.
@@ -181,17 +178,17 @@ impl Sending {
         }
     }
 
-    /// Whether the person stopped texts of one of the senders that stop codes too.
+    /// Whether the person stopped texts of a sender that stops codes, too.
     async fn opted_out(&self) -> Result<bool, Error> {
         let settings = &self.otp.settings;
-        if settings.opt_out_senders.is_empty() {
-            return Ok(false);
-        }
-        let store = std::sync::Arc::clone(&self.otp.store) as std::sync::Arc<dyn ConsentStore>;
+        let store = std::sync::Arc::clone(&self.otp.store);
         let ledger = ConsentLedger::new(store, settings.fingerprint_key.clone());
+        let (tenant, phone) = (&settings.tenant, self.phone.e164());
+        if !settings.codes_after_stop && ledger.opted_out(tenant, phone, None).await? {
+            return Ok(true);
+        }
         for sender in &settings.opt_out_senders {
-            let statement = ledger.read(&settings.tenant, self.phone.e164(), sender).await?;
-            if statement.is_some_and(|statement| statement.consent == Consent::Out) {
+            if ledger.opted_out(tenant, phone, Some(sender)).await? {
                 return Ok(true);
             }
         }

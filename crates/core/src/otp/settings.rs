@@ -29,6 +29,9 @@ pub struct OtpSettings {
     /// Our numbers and short codes to which a STOP stops codes too; such a send is suppressed. By default none: a
     /// person who asks for a code wants it.
     pub opt_out_senders: Vec<String>,
+    /// Whether a person who texted STOP to any of our numbers still gets the codes they ask for. By default they do;
+    /// otherwise such a send is suppressed.
+    pub codes_after_stop: bool,
     /// How likely a break-in by guessing may be.
     pub risk: AcceptedRisk,
 }
@@ -67,6 +70,7 @@ impl OtpSettings {
             profile: Profile::default(),
             fixed_codes: Vec::new(),
             opt_out_senders: Vec::new(),
+            codes_after_stop: true,
             risk: AcceptedRisk::default(),
         }
     }

@@ -60,7 +60,7 @@ struct State {
     events: events::Queues,
     deliveries: Expiring<super::MessageKey, deliveries::Record>,
     counts: Expiring<jiff::civil::Date, super::DeliveryCounts>,
-    consents: HashMap<super::ConsentRegister, super::ConsentChange>,
+    consents: consents::Consents,
     replies: Expiring<replies::Name, replies::Claim>,
     /// Times of the replies between two numbers.
     recent_replies: Expiring<Fingerprint, Vec<u64>>,

@@ -76,6 +76,8 @@ pub struct FailureState {
 pub struct Erased {
     /// Keys that existed and are gone.
     pub keys: u64,
+    /// What the person said about consent: statements, their evidence and texts that waited to be read.
+    pub statements: u64,
 }
 
 /// What an operator asks of one phone.

@@ -14,8 +14,8 @@ use textproof::{
     event::{ContentDigest, EventId, Identity},
     secret::Fingerprint,
     store::{
-        Checked, Consent, ConsentChange, ConsentRegister, GroupMember, Publish, Published, Queue,
-        RedisSettings, RedisStore, RequestId, Reserved, Store, StoreError, redis::scripts,
+        Checked, Consent, ConsentChange, ConsentRecorded, ConsentRegister, Evidence, GroupMember, Publish,
+        Published, Queue, RedisSettings, RedisStore, RequestId, Reserved, Store, StoreError, redis::scripts,
     },
 };
 use tokio::{
@@ -161,17 +161,21 @@ async fn a_call_follows_its_key_before_the_slot_has_a_new_owner() {
     let change = |at_ms, name: &str| ConsentChange {
         consent: Consent::Out,
         at_ms,
-        event: EventId::of(&Identity::of_body("test", name.as_bytes())),
-        rule: "stop".into(),
+        evidence: Some(Evidence {
+            event: EventId::of(&Identity::of_body("test", name.as_bytes())),
+            sealed: name.into(),
+        }),
     };
-    assert!(store.record_consent(&register, &change(1, "before")).await.expect("the store answers"));
+    let record = async |change: ConsentChange| {
+        let recorded = store.record_consent(&register, &change, change.at_ms).await;
+        assert_eq!(recorded.expect("the store answers"), ConsentRecorded::Changed);
+    };
+    record(change(1, "before")).await;
     let tag = tag(&phone);
     let migration = cluster.migrate(&tag, (cluster.owner_of(&tag).await + 1) % 3).await;
-    assert!(
-        store.record_consent(&register, &change(2, "it has not moved")).await.expect("the store answers")
-    );
+    record(change(2, "it has not moved")).await;
     migration.move_keys(10).await;
-    assert!(store.record_consent(&register, &change(3, "it has moved")).await.expect("the store answers"));
+    record(change(3, "it has moved")).await;
     let found = store.consent(&register).await.expect("the store answers").expect("a register");
     assert_eq!(found, change(3, "it has moved"));
     migration.finish().await;

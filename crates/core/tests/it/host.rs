@@ -116,7 +116,14 @@ impl Gateway for FakeGateway {
     }
 
     async fn send_text(&self, _: &TextMessage<'_>) -> Result<Accepted, GatewayError> {
-        Err(GatewayError::InvalidNumber { gateway: self.name() })
+        let gateway = self.name();
+        *self.calls.lock().unwrap() += 1;
+        match *self.mood.lock().unwrap() {
+            Mood::RefuseFunds => Err(GatewayError::InsufficientFunds { gateway }),
+            Mood::RefuseNumber => Err(GatewayError::InvalidNumber { gateway }),
+            Mood::LoseAnswer => Err(GatewayError::Lost { gateway, status: None, what: "told to" }),
+            _ => Ok(Accepted { message_id: "TEXT1".into(), parts: Some(1) }),
+        }
     }
 
     async fn check(&self) -> Result<(), GatewayError> {

@@ -94,12 +94,19 @@ async fn a_stop_suppresses_where_the_tenant_says_so(store: Arc<dyn Store>) {
     );
     asked.send().await;
     assert_eq!(asked.gateway.calls(), 1);
-    consents::say(&consents::ledger(&store), "STOP", 1_700_000_000_000).await.expect("a statement");
+    consents::say(&consents::ledger(&store), "STOP", 1_700_000_000_000).await;
     challenge(asked.send_with(Host::options()).await);
     assert_eq!(asked.gateway.calls(), 1, "nothing goes out");
     let other = Host::with(&store, policy(), &[("a", 2)]);
     other.send().await;
     assert_eq!(other.gateway.calls(), 1, "by default, a code that was asked for is sent");
+    // Of any of our numbers, listed or not.
+    let strict = Host::of(&store, OtpSettings { codes_after_stop: false, ..settings(policy(), &[("a", 2)]) });
+    challenge(strict.send_with(Host::options()).await);
+    assert_eq!(strict.gateway.calls(), 0, "nothing goes out");
+    let never_stopped = strict.phone(7_654_321);
+    challenge(strict.otp.send(&never_stopped, &strict.login, "MyApp", Host::options()).await);
+    assert_eq!(strict.gateway.calls(), 1);
 }
 
 /// On a clock that jumps to the next thing to wait for: nothing here takes ten seconds.

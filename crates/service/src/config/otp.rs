@@ -46,6 +46,7 @@ impl Config {
             profile,
             fixed_codes,
             opt_out_senders: otp.opt_out_senders.clone(),
+            codes_after_stop: self.codes_after_stop(),
             risk: self.accepted_risk(),
             ..OtpSettings::new(otp.tenant.clone(), countries, key, peppers)
         };
@@ -73,6 +74,7 @@ impl Config {
         self.require_ingest()?;
         self.require_worker()?;
         let rules = self.rules()?;
+        let answers_help = self.consent()?.help_text.is_some();
         let otp = &self.raw.otp;
         self.policy()?;
         if otp.fingerprint_key.is_some() || otp.fingerprint_key_file.is_some() {
@@ -81,6 +83,7 @@ impl Config {
         let gateway_on = self.connexus()?.is_some() || self.mobile_api_connect()?.is_some();
         if gateway_on
             || rules.iter().any(|rule| rule.reply().is_some())
+            || answers_help
             || otp.countries.is_some()
             || otp.pepper.is_some()
             || otp.pepper_file.is_some()

@@ -16,6 +16,7 @@ pub(super) struct Raw {
     pub(super) mobile_api_connect: RawMobileApiConnect,
     pub(super) stream: RawStream,
     pub(super) ingest: RawIngest,
+    pub(super) consent: RawConsent,
     pub(super) worker: RawWorker,
     #[serde(default)]
     pub(super) endpoint: Vec<RawEndpoint>,
@@ -108,6 +109,16 @@ pub(super) struct RawIngest {
     pub(super) spool_max_bytes: u64,
     pub(super) spool_max_age_seconds: u64,
     pub(super) max_stream_depth: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConsent {
+    pub(super) help_text: Option<String>,
+    pub(super) out_words: Vec<String>,
+    pub(super) in_words: Vec<String>,
+    pub(super) help_words: Vec<String>,
+    pub(super) codes_after_stop: bool,
 }
 
 #[derive(Deserialize)]

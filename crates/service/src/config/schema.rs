@@ -136,6 +136,16 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "consent",
+        keys: &[
+            Key::new("help_text", Text),
+            Key::new("out_words", Texts).or("[]"),
+            Key::new("in_words", Texts).or("[]"),
+            Key::new("help_words", Texts).or("[]"),
+            Key::new("codes_after_stop", Flag).or("true"),
+        ],
+    },
+    Section {
         name: "worker",
         keys: &[
             Key::new("bind", Text).or(r#""127.0.0.1:3001""#),

@@ -1,8 +1,8 @@
-//! STOP and START.
+//! STOP and START, and texts that somebody has to read.
 
 use async_trait::async_trait;
 use textproof::{
-    consent::ConsentLedger,
+    consent::{ConsentLedger, Heard},
     event::{Content, Event},
     store::Consent,
 };
@@ -33,14 +33,38 @@ impl Handler for KeepConsent {
         let Content::Reply(reply) = &event.content else {
             return Ok(());
         };
-        if let Some((consent, true)) = self.ledger.merge(event, reply).await? {
-            let consent = match consent {
-                Consent::In => "in",
-                Consent::Out => "out",
-            };
-            tracing::info!(event = %event.id, consent, "consent changed");
-            metrics::counter!("textproof_worker_consent_changes_total", "consent" => consent).increment(1);
+        match self.ledger.merge(event, reply).await? {
+            Heard::Nothing | Heard::Help | Heard::Stands(_) | Heard::ForReview { new: false } => {}
+            Heard::Changed(consent) => changed(event, consent),
+            Heard::ForReview { new: true } => {
+                tracing::info!(event = %event.id, "a text waits for `textproof consent review`");
+                count_review("waiting");
+            }
+            Heard::OptedOutUnread => {
+                tracing::warn!(
+                    event = %event.id,
+                    "a text was to be read, and too many wait: its sender is opted out; see `textproof consent review`"
+                );
+                count_review("opted_out_unread");
+            }
+            Heard::Full => {
+                let reason = "the sender has opted in or out of as many of our numbers as are kept";
+                return Err(HandlerError::fatal(reason));
+            }
         }
         Ok(())
     }
+}
+
+fn changed(event: &Event, consent: Consent) {
+    let consent = match consent {
+        Consent::In => "in",
+        Consent::Out => "out",
+    };
+    tracing::info!(event = %event.id, consent, "consent changed");
+    metrics::counter!("textproof_worker_consent_changes_total", "consent" => consent).increment(1);
+}
+
+fn count_review(outcome: &'static str) {
+    metrics::counter!("textproof_worker_consent_reviews_total", "outcome" => outcome).increment(1);
 }

@@ -1,17 +1,19 @@
 //! Rules: automatic replies and forwards.
 
-mod answers;
+pub(super) mod answers;
 
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use textproof::{
-    event::{Content, Event},
+    event::{Content, Event, Reply},
     rule::Rules,
 };
 
 pub use answers::{AnswerRoutes, Answers};
 
+use self::answers::{Audience, Automatic};
+use super::HelpAnswer;
 use crate::{Handler, HandlerError};
 
 /// Hands an event to a place that has a name. Sending twice must be harmless: the event's id is the key.
@@ -30,6 +32,7 @@ pub struct ApplyRules {
     rules: Rules,
     answers: Option<Answers>,
     forward: Option<Arc<dyn Forward>>,
+    help: Option<HelpAnswer>,
 }
 
 impl ApplyRules {
@@ -53,7 +56,19 @@ impl ApplyRules {
         {
             return Err(RulesError::NoForwards { rule: named(rule) });
         }
-        Ok(Self { rules, answers, forward })
+        Ok(Self { rules, answers, forward, help: None })
+    }
+
+    /// Answers HELP, too: then no rule does, and forwards happen all the same.
+    #[must_use]
+    pub fn with_help(self, help: HelpAnswer) -> Self {
+        Self { help: Some(help), ..self }
+    }
+
+    /// The answer to HELP, where this is what the event asks for and somebody answers it.
+    fn help_for<'a>(&self, event: &'a Event) -> Option<(&HelpAnswer, &'a Reply)> {
+        let Content::Reply(reply) = &event.content else { return None };
+        self.help.as_ref().filter(|help| help.is_asked(reply)).zip(Some(reply))
     }
 }
 
@@ -64,14 +79,19 @@ impl Handler for ApplyRules {
     }
 
     async fn handle(&self, event: &Event) -> Result<(), HandlerError> {
-        let Some(rule) = self.rules.first_for(event) else {
-            return Ok(());
-        };
         let mut done = Ok(());
-        if let (Some(answers), Some(template), Content::Reply(reply)) =
-            (&self.answers, rule.reply(), &event.content)
+        let help = self.help_for(event);
+        if let Some((help, reply)) = help {
+            done = help.answer(event, reply).await;
+        }
+        let Some(rule) = self.rules.first_for(event) else {
+            return done;
+        };
+        if let (None, Some(answers), Some(template), Content::Reply(reply)) =
+            (help, &self.answers, rule.reply(), &event.content)
         {
-            done = answers.answer(event, reply, rule.name(), template).await;
+            let audience = Audience::WhoWantsTexts;
+            done = answers.answer(event, reply, Automatic { rule: rule.name(), template, audience }).await;
         }
         // One action that fails does not keep the others from happening: each is safe to repeat.
         for name in rule.forward() {

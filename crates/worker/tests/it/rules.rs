@@ -31,7 +31,7 @@ enum Mood {
 
 /// Records texts: number, text and reference.
 #[derive(Debug)]
-struct Recorder {
+pub(crate) struct Recorder {
     name: &'static str,
     mood: Mutex<Mood>,
     texts: Mutex<Vec<(String, String, String)>>,
@@ -46,7 +46,7 @@ impl Recorder {
         *self.mood.lock().expect("no panic") = mood;
     }
 
-    fn texts(&self) -> Vec<(String, String, String)> {
+    pub(crate) fn texts(&self) -> Vec<(String, String, String)> {
         self.texts.lock().expect("no panic").clone()
     }
 }
@@ -89,8 +89,8 @@ impl Gateway for Recorder {
 
 /// Records where events were forwarded to, and fails if told to.
 #[derive(Default)]
-struct Forwards {
-    sent: Mutex<Vec<(String, EventId)>>,
+pub(crate) struct Forwards {
+    pub(crate) sent: Mutex<Vec<(String, EventId)>>,
     fail: bool,
 }
 
@@ -102,17 +102,17 @@ impl Forward for Forwards {
     }
 }
 
-fn rule(name: &str, pattern: MatchSettings, reply: Option<&str>, forward: &[&str]) -> Rule {
+pub(crate) fn rule(name: &str, pattern: MatchSettings, reply: Option<&str>, forward: &[&str]) -> Rule {
     let forward = forward.iter().map(|name| (*name).to_owned()).collect();
     Rule::new(RuleSettings { name: name.into(), pattern, reply: reply.map(Into::into), forward })
         .expect("a sound rule")
 }
 
-fn any() -> MatchSettings {
+pub(crate) fn any() -> MatchSettings {
     MatchSettings { any: true, ..MatchSettings::default() }
 }
 
-fn text(number: u64, from: &str, text: &str) -> Event {
+pub(crate) fn text(number: u64, from: &str, text: &str) -> Event {
     let extra = serde_json::json!({ "deviceId": "dev_1", "tenantName": "Acme", "other": 1 });
     Event {
         id: EventId::of(&Identity::of_body("websms", &number.to_be_bytes())),
@@ -133,14 +133,14 @@ fn text(number: u64, from: &str, text: &str) -> Event {
 }
 
 /// A store with what the handlers need.
-struct Desk {
-    store: MemoryStore,
-    first: Arc<Recorder>,
+pub(crate) struct Desk {
+    pub(crate) store: MemoryStore,
+    pub(crate) first: Arc<Recorder>,
     second: Arc<Recorder>,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             store: MemoryStore::new(),
             first: Recorder::new("connexus"),
@@ -152,21 +152,21 @@ impl Desk {
         ConsentLedger::new(Arc::new(self.store.clone()), key())
     }
 
-    fn answers(&self) -> Answers {
+    pub(crate) fn answers(&self) -> Answers {
         let own = OwnNumbers::new(&["64219999999".to_owned()]);
         let by_endpoint = HashMap::from([("mac".to_owned(), Arc::clone(&self.second) as Arc<dyn Gateway>)]);
         let routes = AnswerRoutes::new(Arc::clone(&self.first) as Arc<dyn Gateway>, by_endpoint);
         Answers::new(AutomaticReplies::new(Arc::new(self.store.clone()), key()), self.ledger(), own, routes)
     }
 
-    fn rules(&self, rules: Vec<Rule>, forward: &Arc<Forwards>) -> ApplyRules {
+    pub(crate) fn rules(&self, rules: Vec<Rule>, forward: &Arc<Forwards>) -> ApplyRules {
         let rules = Rules::new(rules).expect("sound rules");
         let forward = Arc::clone(forward) as Arc<dyn Forward>;
         ApplyRules::new(rules, Some(self.answers()), Some(forward)).expect("all is there")
     }
 }
 
-fn key() -> FingerprintKey {
+pub(crate) fn key() -> FingerprintKey {
     FingerprintKey::new(&[1; 32]).expect("32 bytes")
 }
 

@@ -1,9 +1,56 @@
-//! Consent registers in memory.
+//! Consent registers, the ledger and review lists in memory.
+
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::store::{Consent, ConsentChange, ConsentRegister, ConsentStore, StoreError};
+use crate::{
+    event::EventId,
+    secret::Fingerprint,
+    store::{
+        CONSENT_SENDERS_AT_MOST, Consent, ConsentChange, ConsentRecorded, ConsentRegister, ConsentStore,
+        LEDGER_AT_MOST, LedgerEntry, LedgerKind, REVIEWS_AT_MOST, REVIEWS_OF_ONE_AT_MOST, Review,
+        ReviewAdded, StoreError, consents::consent_shard,
+    },
+};
+
+/// What is kept of consent.
+#[derive(Default)]
+pub(super) struct Consents {
+    phones: HashMap<Fingerprint, Phone>,
+    /// By tenant.
+    reviews: HashMap<Fingerprint, HashMap<(ConsentRegister, EventId), Review>>,
+}
+
+/// By sender, which a map keeps in the order of their names.
+#[derive(Default)]
+struct Phone {
+    registers: BTreeMap<String, ConsentChange>,
+    ledger: BTreeMap<String, BTreeMap<EventId, LedgerEntry>>,
+}
+
+impl Phone {
+    /// Whether the entry is new, or answers what was asked.
+    fn note(&mut self, entry: LedgerEntry) -> bool {
+        let ours = self.ledger.entry(entry.sender.as_str().to_owned()).or_default();
+        let known = ours.get(&entry.evidence.event).map(|known| known.kind);
+        let new = match known {
+            None => true,
+            Some(LedgerKind::Asked) => entry.kind != LedgerKind::Asked,
+            Some(_) => false,
+        };
+        if new {
+            ours.insert(entry.evidence.event.clone(), entry);
+        }
+        while ours.len() > LEDGER_AT_MOST {
+            let oldest = ours.iter().min_by_key(|(event, entry)| (entry.at_ms, (*event).clone()));
+            let Some(oldest) = oldest.map(|(event, _)| event.clone()) else { break };
+            ours.remove(&oldest);
+        }
+        new
+    }
+}
 
 #[async_trait]
 impl ConsentStore for MemoryStore {
@@ -11,21 +58,125 @@ impl ConsentStore for MemoryStore {
         &self,
         register: &ConsentRegister,
         change: &ConsentChange,
-    ) -> Result<bool, StoreError> {
-        let (mut state, _) = self.step();
-        let stands = state.consents.get(register).is_some_and(|known| {
-            known.at_ms > change.at_ms
-                || known.at_ms == change.at_ms
-                    && (known.consent == Consent::Out || known.consent == change.consent)
-        });
-        if !stands {
-            state.consents.insert(register.clone(), change.clone());
+        received_at_ms: u64,
+    ) -> Result<ConsentRecorded, StoreError> {
+        let (mut state, now) = self.step();
+        let erased = state.erasures.get(&register.phone, now).is_some_and(|erased| received_at_ms <= *erased);
+        let change = ConsentChange {
+            evidence: change.evidence.clone().filter(|_| !erased),
+            consent: change.consent,
+            at_ms: change.at_ms,
+        };
+        let phone = state.consents.phones.entry(register.phone.clone()).or_default();
+        let sender = register.sender.as_str();
+        let known = phone.registers.get(sender);
+        if known.is_none() && phone.registers.len() >= CONSENT_SENDERS_AT_MOST {
+            return Ok(ConsentRecorded::Full);
         }
-        Ok(!stands)
+        let says_the_same =
+            known.is_some_and(|known| (known.consent, known.at_ms) == (change.consent, change.at_ms));
+        let wins = known.is_none_or(|known| change.wins_over(known));
+        if wins {
+            phone.registers.insert(sender.to_owned(), change.clone());
+        }
+        if let Some(evidence) = change.evidence {
+            let kind = match change.consent {
+                Consent::In => LedgerKind::In,
+                Consent::Out => LedgerKind::Out,
+            };
+            let sender = register.sender.clone();
+            phone.note(LedgerEntry { sender, kind, at_ms: change.at_ms, evidence });
+        }
+        Ok(if wins && !says_the_same { ConsentRecorded::Changed } else { ConsentRecorded::Stands })
+    }
+
+    async fn note_consent(
+        &self,
+        phone: &Fingerprint,
+        entry: &LedgerEntry,
+        received_at_ms: u64,
+    ) -> Result<bool, StoreError> {
+        let (mut state, now) = self.step();
+        let erased = state.erasures.get(phone, now).is_some_and(|erased| received_at_ms <= *erased);
+        Ok(!erased && state.consents.phones.entry(phone.clone()).or_default().note(entry.clone()))
     }
 
     async fn consent(&self, register: &ConsentRegister) -> Result<Option<ConsentChange>, StoreError> {
         let (state, _) = self.step();
-        Ok(state.consents.get(register).cloned())
+        let phone = state.consents.phones.get(&register.phone);
+        Ok(phone.and_then(|phone| phone.registers.get(register.sender.as_str())).cloned())
     }
+
+    async fn consents(&self, phone: &Fingerprint) -> Result<Vec<(Fingerprint, ConsentChange)>, StoreError> {
+        let (state, _) = self.step();
+        let registers = state.consents.phones.get(phone).into_iter().flat_map(|phone| &phone.registers);
+        let named =
+            registers.filter_map(|(sender, change)| Some((Fingerprint::parse(sender)?, change.clone())));
+        Ok(named.collect())
+    }
+
+    async fn consent_ledger(&self, phone: &Fingerprint) -> Result<Vec<LedgerEntry>, StoreError> {
+        let (state, _) = self.step();
+        let entries = state.consents.phones.get(phone).into_iter().flat_map(|phone| phone.ledger.values());
+        let mut entries: Vec<LedgerEntry> = entries.flat_map(BTreeMap::values).cloned().collect();
+        entries.sort_by_key(|entry| (entry.at_ms, entry.evidence.event.clone()));
+        Ok(entries)
+    }
+
+    async fn erase_consent(&self, phone: &Fingerprint) -> Result<u64, StoreError> {
+        let (mut state, _) = self.step();
+        let Some(mut known) = state.consents.phones.remove(phone) else { return Ok(0) };
+        let mut erased = known.ledger.values().map(BTreeMap::len).sum::<usize>();
+        let registers = known.registers.len();
+        known.registers.retain(|_, change| change.consent == Consent::Out);
+        erased += registers - known.registers.len();
+        erased += known.registers.values_mut().filter_map(|change| change.evidence.take()).count();
+        if !known.registers.is_empty() {
+            let bare = Phone { registers: known.registers, ledger: BTreeMap::new() };
+            state.consents.phones.insert(phone.clone(), bare);
+        }
+        Ok(erased as u64)
+    }
+
+    async fn consent_phones(&self, shard: u8) -> Result<Vec<Fingerprint>, StoreError> {
+        let (state, _) = self.step();
+        let phones = state.consents.phones.iter().filter(|(_, phone)| !phone.registers.is_empty());
+        let ours = phones.map(|(name, _)| name).filter(|name| consent_shard(name) == shard);
+        let mut phones: Vec<Fingerprint> = ours.cloned().collect();
+        phones.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        Ok(phones)
+    }
+
+    async fn add_review(&self, tenant: &Fingerprint, review: &Review) -> Result<ReviewAdded, StoreError> {
+        let (mut state, _) = self.step();
+        let list = state.consents.reviews.entry(tenant.clone()).or_default();
+        let name = name(review);
+        if list.contains_key(&name) {
+            return Ok(ReviewAdded::Known);
+        }
+        let of_one = list.keys().filter(|(register, _)| *register == review.register).count();
+        if list.len() >= REVIEWS_AT_MOST || of_one >= REVIEWS_OF_ONE_AT_MOST {
+            return Ok(ReviewAdded::Full);
+        }
+        list.insert(name, review.clone());
+        Ok(ReviewAdded::Added)
+    }
+
+    async fn reviews(&self, tenant: &Fingerprint) -> Result<Vec<Review>, StoreError> {
+        let (state, _) = self.step();
+        let list = state.consents.reviews.get(tenant).into_iter().flat_map(HashMap::values);
+        let mut reviews: Vec<Review> = list.cloned().collect();
+        reviews.sort_by_key(|review| (review.at_ms, review.evidence.event.clone()));
+        Ok(reviews)
+    }
+
+    async fn remove_review(&self, tenant: &Fingerprint, review: &Review) -> Result<bool, StoreError> {
+        let (mut state, _) = self.step();
+        let list = state.consents.reviews.get_mut(tenant);
+        Ok(list.is_some_and(|list| list.remove(&name(review)).is_some()))
+    }
+}
+
+fn name(review: &Review) -> (ConsentRegister, EventId) {
+    (review.register.clone(), review.evidence.event.clone())
 }

@@ -102,7 +102,7 @@ impl PhoneStore for MemoryStore {
         keys += u64::from(state.receipts.take(phone, now).is_some());
         keys += u64::from(state.failures.remove(phone).is_some_and(|purposes| !purposes.is_empty()));
         state.erasures.put(phone.clone(), now, now, ms(ERASURE_KEPT));
-        Ok(Erased { keys })
+        Ok(Erased { keys, statements: 0 })
     }
 
     async fn erased_at_ms(&self, phone: &Fingerprint) -> Result<Option<u64>, StoreError> {

@@ -11,7 +11,10 @@
 //! | `{p}:r` | string | receipts, see `lua/receipts.lua` | a receipt's |
 //! | `{p}:m` | string | message ids, see `lua/settle_send.lua` | 8 days |
 //! | `{p}:x` | string | when the phone was erased, ms | 7 days |
-//! | `{p}:o:<sender>` | hash | consent register | none: an opt-out holds until the person opts in |
+//! | `{p}:o` | hash | consent registers by sender, see `lua/consent.lua` | none: an opt-out holds until the person opts in |
+//! | `{p}:h` | hash | consent ledger: 16 entries for each sender | none: evidence, for as long as the opt-out; `erase` removes it |
+//! | `{o<0..63>}:op` | set | phones that have registers, for `consent export` | none: as long as the registers |
+//! | `{v<tenant>}:v` | hash | review list, see `lua/add_review.lua` | none: at most 1,000, until somebody resolves them |
 //! | `{l<subject>}:ls` | string | sends charged to an address or tenant, see `lua/limits.lua` | until they are used up |
 //! | `{l<subject>}:lv` | string | failed checks charged to an address | until they are used up |
 //! | `{l<subject>}:lp` | string | parts charged to a tenant today | the rest of the day |
@@ -40,8 +43,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     secret::Fingerprint,
     store::{
-        CodeKey, ConsentRegister, ERASURE_KEPT, IDEMPOTENCY_KEPT, Limit, MessageKey, Queue, REPLY_KEPT,
-        ReplyKey, TokenKey,
+        CodeKey, ERASURE_KEPT, IDEMPOTENCY_KEPT, Limit, MessageKey, Queue, REPLY_KEPT, ReplyKey, TokenKey,
         breakers::BREAKER_KEPT,
         deliveries::{COUNTERS_KEPT, DELIVERY_KEPT},
         events::MARK_KEPT,
@@ -82,7 +84,13 @@ pub const LIFETIMES: &[Lifetime] = &[
     bounded(":yr", replies::DAY),
     bounded(":k", IDEMPOTENCY_KEPT),
     bounded(":b", BREAKER_KEPT),
-    unbounded(":o:", "an opt-out holds until the person opts in again"),
+    unbounded(":o", "an opt-out holds until the person opts in again"),
+    unbounded(
+        ":h",
+        "evidence of an opt-out is kept as long as that; at most 16 entries for each of 64 senders",
+    ),
+    unbounded(":op", "a phone is listed as long as it has a register"),
+    unbounded(":v", "at most 1,000 entries, each until somebody resolves it: a request must not run out"),
     bounded(":token", Duration::from_secs(30 * 86_400)),
     bounded(":lease", Duration::from_secs(20)),
     bounded(":block", Duration::from_secs(375)),
@@ -201,8 +209,20 @@ impl KeyPrefix {
         [&self.0, "{b", gateway.as_str(), "}:b"].concat()
     }
 
-    pub(super) fn consent(&self, register: &ConsentRegister) -> String {
-        format!("{}{{{}}}:o:{}", self.0, register.phone.as_str(), register.sender.as_str())
+    pub(super) fn consents(&self, phone: &Fingerprint) -> String {
+        self.of_phone(phone, "o")
+    }
+
+    pub(super) fn consent_ledger(&self, phone: &Fingerprint) -> String {
+        self.of_phone(phone, "h")
+    }
+
+    pub(super) fn consent_phones(&self, shard: u8) -> String {
+        format!("{}{{o{shard}}}:op", self.0)
+    }
+
+    pub(super) fn reviews(&self, tenant: &Fingerprint) -> String {
+        format!("{}{{v{}}}:v", self.0, tenant.as_str())
     }
 
     pub(super) fn token(&self, key: &TokenKey) -> [String; 3] {

@@ -104,7 +104,7 @@ impl PhoneStore for RedisStore {
             let call = ERASE.on(&keys).bytes(&sends).bytes(&messages).number(ms(ERASURE_KEPT));
             let reply = call.run(&mut self.connections.shared()).await?;
             if let Ok(keys) = u64::try_from(signed(&reply).ok_or_else(|| call.unreadable())?) {
-                return Ok(Erased { keys: keys + elsewhere });
+                return Ok(Erased { keys: keys + elsewhere, statements: 0 });
             }
         }
         Err(StoreError::Contended { action })

@@ -170,6 +170,8 @@ scripts! {
     RETIRE = "retire", ["retire.lua"];
     DELIVERY = "delivery", ["delivery.lua"];
     CONSENT = "consent", ["consent.lua"];
+    ERASE_CONSENT = "erase_consent", ["erase_consent.lua"];
+    ADD_REVIEW = "add_review", ["add_review.lua"];
     CLAIM_REPLY = "claim_reply", ["claim_reply.lua"];
     RECORD_REPLY = "record_reply", ["record_reply.lua"];
     RELEASE_REPLY = "release_reply", ["release_reply.lua"];

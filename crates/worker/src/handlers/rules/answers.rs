@@ -10,7 +10,7 @@ use textproof::{
     phone::PhoneNumber,
     reply::{Asked, AutomaticReplies, OwnNumbers, ReplyPermit, answerable},
     rule::{Template, Values},
-    store::{Consent, ReplyClaim, ReplyEnd},
+    store::{ReplyClaim, ReplyEnd},
 };
 
 use crate::HandlerError;
@@ -32,6 +32,24 @@ impl AnswerRoutes {
     fn gateway(&self, endpoint: &str) -> &dyn Gateway {
         self.by_endpoint.get(endpoint).unwrap_or(&self.first).as_ref()
     }
+}
+
+/// One automatic reply.
+#[derive(Clone, Copy)]
+pub(crate) struct Automatic<'a> {
+    /// What it is claimed under.
+    pub(crate) rule: &'a str,
+    pub(crate) template: &'a Template,
+    pub(crate) audience: Audience,
+}
+
+/// Who gets an automatic reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Whoever has not opted out.
+    WhoWantsTexts,
+    /// Everybody who asks for it.
+    WhoeverAsks,
 }
 
 /// Sends automatic replies.
@@ -75,14 +93,14 @@ impl Answers {
     }
 
     /// Answers a text, at most once for this event and rule.
-    pub(super) async fn answer(
+    pub(crate) async fn answer(
         &self,
         event: &Event,
         reply: &Reply,
-        rule: &str,
-        template: &Template,
+        automatic: Automatic<'_>,
     ) -> Result<(), HandlerError> {
-        let (outcome, result) = match self.try_to(event, reply, rule, template).await? {
+        let rule = automatic.rule;
+        let (outcome, result) = match self.try_to(event, reply, automatic).await? {
             (Outcome::NotSent, Some(error)) => (Outcome::NotSent, Err(HandlerError::new(error.to_string()))),
             (outcome, error) => {
                 if let Some(error) = error {
@@ -109,15 +127,15 @@ impl Answers {
         &self,
         event: &Event,
         reply: &Reply,
-        rule: &str,
-        template: &Template,
+        Automatic { rule, template, audience }: Automatic<'_>,
     ) -> Result<(Outcome, Option<GatewayError>), HandlerError> {
         let Some(to) = answerable(reply) else { return Ok((Outcome::NoPhone, None)) };
         if self.own_numbers.sent(reply) {
             return Ok((Outcome::OwnNumber, None));
         }
-        let said = self.ledger.read(&event.tenant, &reply.from, &reply.to).await?;
-        if said.is_some_and(|said| said.consent == Consent::Out) {
+        if audience == Audience::WhoWantsTexts
+            && self.ledger.opted_out(&event.tenant, &reply.from, Some(&reply.to)).await?
+        {
             return Ok((Outcome::OptedOut, None));
         }
         let body = filled(template, reply);

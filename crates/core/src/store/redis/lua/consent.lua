@@ -1,13 +1,78 @@
--- Merges a statement of consent: the later one wins; at the same time, opting out wins.
+-- Merges a statement of consent: the later one wins; at the same time, opting out wins; of two that say the same at the
+-- same time the bare one wins, else the greater event id. What was said is kept in the ledger, unless the phone has been
+-- erased since: then the register gets the bare state, and the ledger nothing.
 --
--- KEYS 1 consent register
--- ARGV 1 state: in | out   2 event time, ms   3 event id   4 rule
--- RETURNS 1 changed, 0 an equal or later statement stands
-local state, at, event, rule = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+-- A register is kind and time, then, unless bare: '|' event '|' sealed evidence. So is an entry of the ledger.
+--
+-- KEYS 1 registers `{p}:o`   2 ledger `{p}:h`   3 erasure mark `{p}:x`
+-- ARGV 1 sender   2 kind: o out | i in | a asked in other words | n read, and nothing changed   3 event time, ms
+--      4 event id, '' for a bare statement   5 sealed evidence   6 receive time, ms
+--      7 senders at most   8 entries of one sender in the ledger at most
+-- RETURNS o, i: 1 the register changed, 0 an equal or later statement stands, -1 too many senders
+--         a, n: 1 it is new in the ledger, 0 it is not; the register stays as it is
+local sender, kind, at, event = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local senders_at_most, entries_at_most = tonumber(ARGV[7]), tonumber(ARGV[8])
 
-local known = redis.call('HMGET', KEYS[1], 'state', 'at')
-local known_state, known_at = known[1], tonumber(known[2] or -1)
-if at < known_at then return 0 end
-if at == known_at and (known_state == 'out' or state == known_state) then return 0 end
-redis.call('HSET', KEYS[1], 'state', state, 'at', ARGV[2], 'event', event, 'rule', rule)
-return 1
+local function read(entry)
+  local kind, at, event = string.match(entry, '^(%a)(%d+)|?([^|]*)')
+  return kind, tonumber(at), event
+end
+
+-- Byte by byte: Redis compares texts as its locale says.
+local function above(one, other)
+  for i = 1, #one do
+    local a, b = string.byte(one, i), string.byte(other, i)
+    if a ~= b then return not b or a > b end
+  end
+  return false
+end
+
+local bare = event == '' or tonumber(ARGV[6]) <= tonumber(redis.call('GET', KEYS[3]) or -1)
+local entry = kind .. at
+if not bare then entry = entry .. '|' .. event .. '|' .. ARGV[5] end
+
+local changed = 0
+if kind == 'o' or kind == 'i' then
+  local known = redis.call('HGET', KEYS[1], sender)
+  local same = false
+  if not known then
+    if redis.call('HLEN', KEYS[1]) >= senders_at_most then return -1 end
+    changed = 1
+  else
+    local known_kind, known_at, known_event = read(known)
+    if tonumber(at) ~= known_at then
+      if tonumber(at) > known_at then changed = 1 end
+    elseif kind ~= known_kind then
+      if kind == 'o' then changed = 1 end
+    else
+      same = known_event ~= '' and (bare or above(event, known_event))
+    end
+  end
+  if changed == 1 or same then redis.call('HSET', KEYS[1], sender, entry) end
+end
+if bare then return changed end
+
+local field = sender .. ':' .. event
+local known = redis.call('HGET', KEYS[2], field)
+local is_new = not known or (string.sub(known, 1, 1) == 'a' and kind ~= 'a')
+if is_new then
+  redis.call('HSET', KEYS[2], field, entry)
+  local ours = {}
+  for _, name in ipairs(redis.call('HKEYS', KEYS[2])) do
+    if string.sub(name, 1, #sender + 1) == sender .. ':' then ours[#ours + 1] = name end
+  end
+  if #ours > entries_at_most then
+    local times = {}
+    for _, name in ipairs(ours) do
+      local _, time = read(redis.call('HGET', KEYS[2], name))
+      times[name] = time
+    end
+    table.sort(ours, function(a, b)
+      if times[a] ~= times[b] then return times[a] < times[b] end
+      return above(b, a)
+    end)
+    for i = 1, #ours - entries_at_most do redis.call('HDEL', KEYS[2], ours[i]) end
+  end
+end
+if kind == 'a' or kind == 'n' then return is_new and 1 or 0 end
+return changed

@@ -1,0 +1,148 @@
+//! Texts in an application's own words. One that advertises is refused to whoever has opted out, before any gateway is
+//! called.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    consent::ConsentLedger,
+    error::Error,
+    gateway::{Accepted, Certainty, Gateway, GatewayError, MessageClass, TextMessage},
+    otp::health,
+    phone::PhoneNumber,
+    secret::FingerprintKey,
+    store::{Admission, CallOutcome, Store},
+};
+
+/// Sends texts of one tenant through the gateways in turn: the next one only after a certain non-send.
+#[derive(Clone)]
+pub struct Texts {
+    tenant: String,
+    store: Arc<dyn Store>,
+    gateways: Arc<[Arc<dyn Gateway>]>,
+    fingerprint_key: FingerprintKey,
+    ledger: ConsentLedger,
+}
+
+/// Choices of one text.
+#[derive(Clone, Copy, Debug)]
+pub struct TextOptions<'a> {
+    /// What the text is for.
+    pub class: MessageClass,
+    /// Our number or short code that it goes out from, where it is known: then an opt-out from another one does not
+    /// count.
+    pub sender: Option<&'a str>,
+    /// Our reference, at most 36 characters; comes back on the delivery report where the gateway can.
+    pub reference: Option<&'a str>,
+}
+
+/// What became of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TextOutcome {
+    /// A gateway took it.
+    Sent {
+        /// Which.
+        gateway: &'static str,
+        /// What it said.
+        accepted: Accepted,
+    },
+    /// It advertises, and the person has opted out. No gateway was called.
+    OptedOut,
+    /// A gateway may have taken it: it must not be sent again blindly.
+    Unknown {
+        /// Which.
+        gateway: &'static str,
+    },
+}
+
+impl Texts {
+    /// Sends through these gateways, in this order.
+    #[must_use]
+    pub fn new(
+        tenant: impl Into<String>,
+        store: Arc<dyn Store>,
+        gateways: Vec<Arc<dyn Gateway>>,
+        fingerprint_key: FingerprintKey,
+    ) -> Self {
+        let ledger = ConsentLedger::new(Arc::clone(&store), fingerprint_key.clone());
+        Self { tenant: tenant.into(), store, gateways: gateways.into(), fingerprint_key, ledger }
+    }
+
+    /// Sends a text, once. A second call is a second text.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the store does not say whether the person has opted out, [`Error::Gateway`] when the last
+    /// gateway failed, [`Error::GatewaysOpen`] when all of them are left alone just now. Nothing was sent.
+    pub async fn send(
+        &self,
+        phone: &PhoneNumber,
+        body: &str,
+        options: TextOptions<'_>,
+    ) -> Result<TextOutcome, Error> {
+        if options.class == MessageClass::Marketing
+            && self.ledger.opted_out(&self.tenant, phone.e164(), options.sender).await?
+        {
+            metrics::counter!("textproof_texts_total", "outcome" => "opted_out").increment(1);
+            return Ok(TextOutcome::OptedOut);
+        }
+        let message = TextMessage { to: phone, body, reference: options.reference, class: options.class };
+        let outcome = self.dispatch(&message).await;
+        let word = match &outcome {
+            Ok(TextOutcome::Sent { .. }) => "sent",
+            Ok(TextOutcome::OptedOut) => "opted_out",
+            Ok(TextOutcome::Unknown { .. }) => "unknown",
+            Err(_) => "not_sent",
+        };
+        metrics::counter!("textproof_texts_total", "outcome" => word).increment(1);
+        outcome
+    }
+
+    async fn dispatch(&self, message: &TextMessage<'_>) -> Result<TextOutcome, Error> {
+        let (mut not_sent, mut retry_after) = (None, None);
+        for gateway in self.gateways.iter() {
+            let name = gateway.name();
+            let breaker = self.fingerprint_key.name("breaker", &[name]);
+            match self.store.enter(&breaker).await {
+                Ok(Admission::Allowed) => {}
+                Ok(Admission::Open { retry_after: wait }) => {
+                    metrics::counter!("textproof_gateway_skipped_total", "gateway" => name).increment(1);
+                    retry_after =
+                        Some(retry_after.map_or(wait, |known: std::time::Duration| known.min(wait)));
+                    continue;
+                }
+                // The breaker spares a gateway; without its word the text still has to go out.
+                Err(error) => tracing::warn!(%error, "the circuit breaker could not be asked"),
+            }
+            let result = gateway.send_text(message).await;
+            let outcome = result.as_ref().map_or_else(health, |_| CallOutcome::Answered);
+            if let Err(error) = self.store.report(&breaker, outcome, false).await {
+                tracing::warn!(%error, "the circuit breaker could not be told");
+            }
+            match result {
+                Ok(accepted) => return Ok(TextOutcome::Sent { gateway: name, accepted }),
+                Err(error) if error.certainty() == Certainty::Unknown => {
+                    tracing::warn!(%error, "nobody knows whether a text was sent");
+                    return Ok(TextOutcome::Unknown { gateway: name });
+                }
+                // No other gateway reaches a number that does not exist.
+                Err(error @ GatewayError::InvalidNumber { .. }) => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(%error, "a gateway certainly did not send a text");
+                    not_sent = Some(error);
+                }
+            }
+        }
+        match not_sent {
+            Some(error) => Err(error.into()),
+            None => Err(Error::GatewaysOpen { retry_after: retry_after.unwrap_or_default() }),
+        }
+    }
+}
+
+impl fmt::Debug for Texts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Texts")
+            .field("tenant", &self.tenant)
+            .field("gateways", &self.gateways)
+            .finish_non_exhaustive()
+    }
+}
