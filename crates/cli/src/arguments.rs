@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod consent;
 pub(crate) mod dead_letters;
 pub(crate) mod quarantine;
 
@@ -8,7 +9,7 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use textproof_service::args::CommonArgs;
 
 /// Prove that a person holds a phone number, and act once on what they text back.
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Dev(DevOptions),
     /// Send a code through the configured gateway.
     Send(SendOptions),
+    /// Send a text in your own words; one that advertises is refused to whoever has opted out.
+    Text(TextOptions),
     /// Verify a code against the configured Redis.
     Verify(VerifyOptions),
     /// Look at the text of a code: encoding, parts, and whether phones will find the code in it.
@@ -44,7 +47,7 @@ pub(crate) enum Command {
     Phone(PhoneOptions),
     /// Forget the wrong codes in a row of one phone, which may have locked it.
     Unlock(UnlockOptions),
-    /// Forget everything of one phone but its opt-outs.
+    /// Forget everything of one phone but that it opted out, and when.
     Erase(EraseOptions),
     /// Print how likely a break-in by guessing is under the configured limits; exit 1 when above what is accepted.
     Risk(RiskOptions),
@@ -57,6 +60,9 @@ pub(crate) enum Command {
     /// Events that wait on this host's disk while Redis cannot take them.
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// Who wants texts from whom: look at it, take it elsewhere, read what nobody could be sure of.
+    #[command(subcommand)]
+    Consent(consent::ConsentCommand),
     /// Events that no worker could act on: look at them, put them back on the stream, drop them.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
@@ -142,6 +148,32 @@ pub(crate) struct SendOptions {
     /// Send once under this key, whatever happens; the same key gets the same outcome.
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub(crate) idempotency_key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TextOptions {
+    /// The phone, in national or international format.
+    pub(crate) phone: String,
+    /// The text.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) body: String,
+    /// What it is for: what does not belong to something that the person did is marketing.
+    #[arg(long, value_enum)]
+    pub(crate) class: Class,
+    /// Our number or short code that it goes out from, where it is known: then opt-outs from others do not count.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) sender: Option<String>,
+    /// Our reference, at most 36 characters.
+    #[arg(long = "ref", value_name = "REF")]
+    pub(crate) reference: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Class {
+    /// It belongs to something that the person did.
+    Transactional,
+    /// It advertises.
+    Marketing,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The operator's tools, one file each.
 
 pub(crate) mod config_check;
+pub(crate) mod consent;
 pub(crate) mod dead_letters;
 pub(crate) mod doctor;
 pub(crate) mod erase;
@@ -12,6 +13,7 @@ pub(crate) mod redeem;
 pub(crate) mod risk;
 pub(crate) mod send;
 pub(crate) mod spool;
+pub(crate) mod text;
 pub(crate) mod token;
 pub(crate) mod unlock;
 pub(crate) mod verify;

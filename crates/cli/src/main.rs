@@ -29,6 +29,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Tour(options) => tour::run(options, json).await,
         Command::Dev(options) => dev::run(options).await,
         Command::Send(options) => command::send::run(&common.load_config()?, options, json).await,
+        Command::Text(options) => command::text::run(&common.load_config()?, options, json).await,
         Command::Verify(options) => command::verify::run(&common.load_config()?, options, json).await,
         // Needs no configuration, and must not stumble over a broken one.
         Command::Lint(options) => command::lint::run(&options, json),
@@ -45,6 +46,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             command::verify_signature::run(&common.load_config()?, &options, json)
         }
         Command::Doctor => command::doctor::run(&common.load_config()?, json).await,
+        Command::Consent(command) => command::consent::run(&common.load_config()?, command, json).await,
         Command::DeadLetters(command) => {
             command::dead_letters::run(&common.load_config()?, command, json).await
         }

@@ -26,8 +26,9 @@ pub(crate) async fn run(
     if options.yes {
         let erased = otp.erase(&phone).await.context("not everything was erased; run it again")?;
         facts.push(("keys_erased", json!(erased.keys)));
+        facts.push(("statements_erased", json!(erased.statements)));
     } else {
-        facts.push(("next", json!("add --yes to forget all of it; opt-outs stay")));
+        facts.push(("next", json!("add --yes to forget all of it, and what the person has said about consent; that they opted out stays")));
     }
     output::facts(json, &facts)?;
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! Consent out of one store and into another: by event time, so that any order and any repetition end the same.
 
-use super::{ConsentLedger, Statement};
+use super::{ConsentLedger, Statement, canonical};
 use crate::{
     event::{EventId, Identity},
     secret::Fingerprint,
@@ -108,7 +108,7 @@ impl ConsentLedger {
         let Imported { whose, consent, at_ms, event } = imported;
         let said = match whose {
             Whose::Erased(register) => return (register, ConsentChange { consent, at_ms, evidence: None }),
-            Whose::Known(said) => said,
+            Whose::Known(said) => Statement { sender: canonical(&said.sender), ..said },
         };
         let register = self.register(&said.tenant, &said.phone, &said.sender);
         let event = event.unwrap_or_else(|| {

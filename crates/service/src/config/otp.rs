@@ -94,7 +94,11 @@ impl Config {
         Ok(())
     }
 
-    fn countries(&self) -> Result<Countries, ConfigError> {
+    /// The countries that may be texted.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when they are missing or unknown.
+    pub fn countries(&self) -> Result<Countries, ConfigError> {
         let otp = &self.raw.otp;
         let countries =
             otp.countries.as_ref().filter(|countries| !countries.is_empty()).ok_or_else(|| {

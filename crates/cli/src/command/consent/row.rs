@@ -1,0 +1,147 @@
+//! One statement as a line of JSON or CSV.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use textproof::{
+    PhoneNumber,
+    consent::{Imported, InForce, Statement, Whose},
+    event::EventId,
+    secret::Fingerprint,
+    store::{Consent, ConsentRegister},
+};
+
+/// How far ahead of this host's clock a statement may be: one from the future would freeze its register.
+const FUTURE_TOLERANCE_MS: u64 = 60_000;
+
+/// What a line holds. Of somebody who was erased it holds the names that stand in the store instead of the numbers.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Row {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sender: Option<String>,
+    consent: String,
+    at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    word: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phone_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sender_name: Option<String>,
+}
+
+/// The columns of CSV: all but the text.
+pub(super) const COLUMNS: [&str; 10] = [
+    "tenant",
+    "phone",
+    "sender",
+    "consent",
+    "at",
+    "event_id",
+    "endpoint",
+    "word",
+    "phone_name",
+    "sender_name",
+];
+
+impl Row {
+    pub(super) fn of(statement: InForce) -> Self {
+        let (consent, at) = (super::word(statement.consent).to_owned(), super::time(statement.at_ms));
+        let Some(said) = statement.said else {
+            return Self {
+                consent,
+                at,
+                phone_name: Some(statement.register.phone.as_str().to_owned()),
+                sender_name: Some(statement.register.sender.as_str().to_owned()),
+                ..Self::default()
+            };
+        };
+        Self {
+            tenant: Some(said.tenant),
+            phone: Some(said.phone),
+            sender: Some(said.sender),
+            consent,
+            at,
+            event_id: statement.event.map(|event| event.to_string()),
+            endpoint: Some(said.endpoint),
+            word: Some(said.word),
+            text: said.text,
+            ..Self::default()
+        }
+    }
+
+    /// The fields of [`COLUMNS`].
+    pub(super) fn columns(&self) -> [&str; 10] {
+        [
+            or_empty(&self.tenant),
+            or_empty(&self.phone),
+            or_empty(&self.sender),
+            &self.consent,
+            &self.at,
+            or_empty(&self.event_id),
+            or_empty(&self.endpoint),
+            or_empty(&self.word),
+            or_empty(&self.phone_name),
+            or_empty(&self.sender_name),
+        ]
+    }
+
+    /// What the line says, or what is wrong with it; never its content.
+    pub(super) fn read(self, tenant: &str, now_ms: u64) -> Result<Imported, &'static str> {
+        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let consent = match self.consent.as_str() {
+            "out" => Consent::Out,
+            "in" => Consent::In,
+            _ => return Err("`consent` is neither in nor out"),
+        };
+        let at: Timestamp = self.at.parse().map_err(|_| "`at` is no time in RFC 3339")?;
+        let at_ms = u64::try_from(at.as_millisecond()).map_err(|_| "`at` is before 1970")?;
+        if at_ms > now_ms.saturating_add(FUTURE_TOLERANCE_MS) {
+            return Err("`at` is in the future");
+        }
+        let event = given(self.event_id).map(EventId::try_from).transpose();
+        let event = event.map_err(|_| "`event_id` is no event id")?;
+        if let (Some(phone), Some(sender)) = (given(self.phone_name), given(self.sender_name)) {
+            let names = Fingerprint::parse(&phone).zip(Fingerprint::parse(&sender));
+            let (phone, sender) = names.ok_or("`phone_name` or `sender_name` is no name of 22 characters")?;
+            let whose = Whose::Erased(ConsentRegister { phone, sender });
+            return Ok(Imported { whose, consent, at_ms, event: None });
+        }
+        let phone = phone(&given(self.phone).ok_or("`phone` is missing")?)?;
+        let said = Statement {
+            tenant: given(self.tenant).unwrap_or_else(|| tenant.to_owned()),
+            phone,
+            sender: given(self.sender).ok_or("`sender` is missing")?,
+            endpoint: given(self.endpoint).unwrap_or_else(|| "import".to_owned()),
+            word: given(self.word).unwrap_or_else(|| "import".to_owned()),
+            text: given(self.text),
+        };
+        Ok(Imported { whose: Whose::Known(said), consent, at_ms, event })
+    }
+}
+
+fn or_empty(text: &Option<String>) -> &str {
+    text.as_deref().unwrap_or_default()
+}
+
+/// As an event names it: E.164 where it is a number, and what is no number as it is.
+fn phone(text: &str) -> Result<String, &'static str> {
+    if let Ok(phone) = PhoneNumber::parse_international(text) {
+        return Ok(phone.e164().to_owned());
+    }
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let is_number = text.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || "+-().".contains(c));
+    match is_number && digits > 6 {
+        true => Err("`phone` is no international number"),
+        false => Ok(text.trim().to_owned()),
+    }
+}
