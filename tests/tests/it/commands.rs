@@ -2,6 +2,7 @@
 
 mod codes;
 mod configuration;
+mod consent;
 mod dead_letters;
 mod health;
 mod lint;

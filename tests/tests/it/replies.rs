@@ -1,5 +1,6 @@
 //! Automatic replies with real workers and the sandbox as the gateway: at most once, and not for ever.
 
+mod help;
 mod kills;
 mod loops;
 
@@ -15,7 +16,7 @@ struct Deployment {
     world: World,
     sandbox: Process,
     /// Killed when it is dropped.
-    _ingest: Process,
+    ingest: Process,
 }
 
 impl Deployment {
@@ -28,7 +29,7 @@ impl Deployment {
             .args(["--connexus-webhook", &websms(&ingest)])
             .listen()
             .await;
-        Self { world, sandbox, _ingest: ingest }
+        Self { world, sandbox, ingest }
     }
 
     /// A worker whose gateway is at this address.
@@ -46,6 +47,13 @@ impl Deployment {
     async fn texts(&self, from: &str, to: &str, text: &str) {
         let reply = json!({ "from": from, "to": to, "text": text, "gateway": "connexus" });
         self.post("reply", reply).await;
+    }
+
+    /// Somebody posts to the endpoint `open` what a phone would have texted.
+    async fn posts_to_open_endpoint(&self, message_id: &str, from: &str, text: &str) {
+        let url = format!("{}/hooks/open", self.ingest.url());
+        let body = crate::fixture::reply(message_id, from, text, 1_700_000_000);
+        assert_eq!(crate::fixture::post(&http(), &url, body).await.0, 200);
     }
 
     /// What a phone received.

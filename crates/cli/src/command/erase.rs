@@ -1,19 +1,28 @@
 //! `textproof erase`: shows what is there, and forgets it with `--yes`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use serde_json::json;
-use textproof_service::config::Config;
+use textproof::{
+    PhoneNumber,
+    consent::ConsentLedger,
+    store::{Erased, PhoneStore, Store},
+};
+use textproof_service::{assemble, config::Config};
 
 use crate::{arguments, output};
+
+const AGAIN: &str = "not everything was erased; run it again";
 
 pub(crate) async fn run(
     config: &Config,
     options: arguments::EraseOptions,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let otp = super::otp(config)?;
+    let store = assemble::shared_store(config)?;
+    let gateways = assemble::gateways(config, &store)?;
+    let otp = assemble::otp(config, Arc::clone(&store), gateways)?;
     let phone = otp.phone(&options.phone).map_err(|error| super::usage("PHONE", error))?;
     let state = otp.phone_state(&phone).await.context("nothing was erased")?;
     let mut facts = vec![
@@ -24,12 +33,33 @@ pub(crate) async fn run(
         ("purposes_with_failures", json!(state.failures.len())),
     ];
     if options.yes {
-        let erased = otp.erase(&phone).await.context("not everything was erased; run it again")?;
-        facts.push(("keys_erased", json!(erased.keys)));
-        facts.push(("statements_erased", json!(erased.statements)));
+        let erased = otp.erase(&phone).await.context(AGAIN)?;
+        let elsewhere = of_other_tenants(config, &store, &phone).await?;
+        facts.push(("keys_erased", json!(erased.keys + elsewhere.keys)));
+        facts.push(("statements_erased", json!(erased.statements + elsewhere.statements)));
     } else {
-        facts.push(("next", json!("add --yes to forget all of it, and what the person has said about consent; that they opted out stays")));
+        let next =
+            "add --yes to forget all of it, and what they said about consent; that they opted out stays";
+        facts.push(("next", json!(next)));
     }
     output::facts(json, &facts)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the same person said to the other tenants whose endpoints are configured here.
+async fn of_other_tenants(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    phone: &PhoneNumber,
+) -> anyhow::Result<Erased> {
+    let key = config.fingerprint_key()?;
+    let ledger = ConsentLedger::new(Arc::clone(store), key.clone());
+    let mut erased = Erased::default();
+    for tenant in config.tenants().iter().filter(|tenant| *tenant != config.tenant()) {
+        // The mark first, as for the tenant of the codes.
+        let keys = PhoneStore::erase(store.as_ref(), &key.phone(tenant, phone.e164())).await;
+        erased.keys += keys.context(AGAIN)?.keys;
+        erased.statements += ledger.erase(tenant, phone.e164()).await.context(AGAIN)?;
+    }
+    Ok(erased)
 }

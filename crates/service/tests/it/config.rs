@@ -3,6 +3,7 @@ use std::io::Write;
 use tempfile::NamedTempFile;
 use textproof_service::config::{Config, ConfigError};
 
+mod consent;
 mod defaults;
 mod endpoints;
 mod overrides;
@@ -40,6 +41,7 @@ fn problem(text: &str, variables: &[(&str, &str)]) -> String {
         config.gateways()?;
         config.require_ingest()?;
         config.rules()?;
+        config.consent()?;
         config.require_worker()
     });
     let message = error.expect_err("it is refused").to_string();

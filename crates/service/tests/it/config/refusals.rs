@@ -20,7 +20,7 @@ fn unknown_names_are_refused_with_the_known_ones() {
         (
             "[[rules]]\nname = 'hours'",
             "unknown key `rules` in the file (FILE): known keys are [redis], [otp], [connexus], \
-             [mobile_api_connect], [stream], [ingest], [worker], [[endpoint]], [[rule]]",
+             [mobile_api_connect], [stream], [ingest], [consent], [worker], [[endpoint]], [[rule]]",
         ),
         (
             "[[rule]]\nmatch = { equals = 'a' }",
@@ -50,7 +50,7 @@ fn variables_that_set_nothing_are_refused() {
         (
             "TEXTPROOF_FOO",
             "TEXTPROOF_FOO sets nothing: settings are called TEXTPROOF_<SECTION>_<KEY>, with the sections REDIS, \
-             OTP, CONNEXUS, MOBILE_API_CONNECT, STREAM, INGEST, WORKER",
+             OTP, CONNEXUS, MOBILE_API_CONNECT, STREAM, INGEST, CONSENT, WORKER",
         ),
         (
             "TEXTPROOF_ENDPOINT_MAC_TENANT",
