@@ -10,6 +10,7 @@ use textproof::{
 };
 
 use crate::{
+    consents,
     fixture::{limits, loose},
     host::{Host, challenge, wrong},
 };
@@ -121,6 +122,10 @@ async fn an_erased_phone_leaves_its_mark_and_nothing_else() {
         challenge(host.send_with(options).await);
     }
     host.verify(wrong("111111")).await;
+    let ledger = consents::ledger(&store);
+    for (text, at) in [("START", consents::RECEIVED), ("yes", consents::RECEIVED + 1)] {
+        consents::say(&ledger, text, at).await;
+    }
     host.otp.erase(&host.phone).await.expect("an answer");
     let mut connection = server.connection().await;
     let keys: Vec<String> =
