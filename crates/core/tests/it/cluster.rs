@@ -15,7 +15,8 @@ use textproof::{
     secret::Fingerprint,
     store::{
         Checked, Consent, ConsentChange, ConsentRecorded, ConsentRegister, Evidence, GroupMember, Publish,
-        Published, Queue, RedisSettings, RedisStore, RequestId, Reserved, Store, StoreError, redis::scripts,
+        Published, Queue, RedisSettings, RedisStore, RequestId, Reserved, Review, ReviewAdded, Store,
+        StoreError, redis::scripts,
     },
 };
 use tokio::{
@@ -155,31 +156,49 @@ async fn a_call_between_two_keys_waits_until_both_have_moved() {
 async fn a_call_follows_its_key_before_the_slot_has_a_new_owner() {
     let cluster = TestCluster::start().await;
     let store = redis_at(&cluster.url());
+    let tenant = Fingerprint::from_bytes([8; 16]);
+    let register =
+        ConsentRegister { phone: Fingerprint::from_bytes([7; 16]), sender: Fingerprint::from_bytes([9; 16]) };
+    let add = async |at_ms, name: &str| {
+        let event = EventId::of(&Identity::of_body("test", name.as_bytes()));
+        let evidence = Evidence { event, sealed: name.into() };
+        let review = Review { register: register.clone(), at_ms, evidence };
+        let added = store.add_review(&tenant, &review).await;
+        assert_eq!(added.expect("the store answers"), ReviewAdded::Added, "{name}");
+        review
+    };
+    let mut all = vec![add(1, "before").await];
+    let tag = format!("{{v{}}}", tenant.as_str());
+    let migration = cluster.migrate(&tag, (cluster.owner_of(&tag).await + 1) % 3).await;
+    all.push(add(2, "it has not moved").await);
+    migration.move_keys(10).await;
+    all.push(add(3, "it has moved").await);
+    assert_eq!(store.reviews(&tenant).await.expect("the store answers"), all);
+    migration.finish().await;
+    assert_eq!(store.reviews(&tenant).await.expect("the store answers"), all);
+}
+
+/// What a person says about consent needs three keys of theirs: it is an error while their slot is on its way, so the
+/// event is put off, and nothing is lost. Whether they may be texted is read all the same.
+#[tokio::test]
+async fn consent_is_kept_when_its_slot_has_arrived_and_read_before() {
+    let cluster = TestCluster::start().await;
+    let store = redis_at(&cluster.url());
     let phone = Phone::new(&store);
     let sender = Fingerprint::from_bytes([9; 16]);
     let register = ConsentRegister { phone: phone.key.phone.clone(), sender };
-    let change = |at_ms, name: &str| ConsentChange {
-        consent: Consent::Out,
-        at_ms,
-        evidence: Some(Evidence {
-            event: EventId::of(&Identity::of_body("test", name.as_bytes())),
-            sealed: name.into(),
-        }),
-    };
-    let record = async |change: ConsentChange| {
-        let recorded = store.record_consent(&register, &change, change.at_ms).await;
-        assert_eq!(recorded.expect("the store answers"), ConsentRecorded::Changed);
-    };
-    record(change(1, "before")).await;
+    let change = |consent, at_ms| ConsentChange { consent, at_ms, evidence: None };
+    let (stop, start) = (change(Consent::Out, 1), change(Consent::In, 2));
+    store.record_consent(&register, &stop, 1).await.expect("the store answers");
     let tag = tag(&phone);
     let migration = cluster.migrate(&tag, (cluster.owner_of(&tag).await + 1) % 3).await;
-    record(change(2, "it has not moved")).await;
     migration.move_keys(10).await;
-    record(change(3, "it has moved")).await;
-    let found = store.consent(&register).await.expect("the store answers").expect("a register");
-    assert_eq!(found, change(3, "it has moved"));
+    assert!(store.record_consent(&register, &start, 2).await.is_err());
+    assert_eq!(store.consent(&register).await.expect("the store answers"), Some(stop));
     migration.finish().await;
-    assert_eq!(store.consent(&register).await.expect("the store answers"), Some(found));
+    let recorded = store.record_consent(&register, &start, 2).await.expect("the store answers");
+    assert_eq!(recorded, ConsentRecorded::Changed);
+    assert_eq!(store.consent(&register).await.expect("the store answers"), Some(start));
 }
 
 #[tokio::test]
