@@ -12,7 +12,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Some(seeds) = env::var_os("TEXTPROOF_FUZZ_SEEDS").map(PathBuf::from) else {
         return Ok(());
     };
-    for target in ["phone", "code", "sms_text", "json", "dialects", "webhook_headers", "webhook_signature"] {
+    for target in
+        ["phone", "code", "keywords", "sms_text", "json", "dialects", "webhook_headers", "webhook_signature"]
+    {
         let folder = seeds.join(target);
         fs::create_dir_all(&folder)?;
         let corpus = fs::read_to_string(format!("{CORPORA}/{target}.jsonl"))?;

@@ -9,6 +9,7 @@ mod bodies;
 mod code;
 mod dialects;
 mod json;
+mod keywords;
 mod phone;
 mod sms_text;
 mod spellings;
@@ -27,6 +28,16 @@ fn phones() {
 #[test]
 fn codes() {
     Target { corpus: include_str!("corpus/code.jsonl"), text: code::text, generated: code::generated }.run();
+}
+
+#[test]
+fn keywords() {
+    let target = Target {
+        corpus: include_str!("corpus/keywords.jsonl"),
+        text: keywords::text,
+        generated: keywords::generated,
+    };
+    target.run();
 }
 
 #[test]
