@@ -168,11 +168,14 @@ impl ConsentLedger {
         let mut erased = 0;
         let list = self.review_list(tenant);
         for review in self.store.reviews(&list).await? {
-            if review.register.phone == phone {
+            if review.register.phone != phone {
+                continue;
+            }
+            if !self.asks_to_start(&review) {
                 let bare = ConsentChange { consent: Consent::Out, at_ms: review.at_ms, evidence: None };
                 self.store.record_consent(&review.register, &bare, 0).await?;
-                erased += u64::from(self.store.remove_review(&list, &review).await?);
             }
+            erased += u64::from(self.store.remove_review(&list, &review).await?);
         }
         Ok(erased + self.store.erase_consent(&phone).await?)
     }
@@ -231,6 +234,13 @@ impl ConsentLedger {
             Heard::Full => Heard::Full,
             _ => Heard::OptedOutUnread,
         })
+    }
+
+    /// Whether what waits is an opt-in that nobody vouches for.
+    fn asks_to_start(&self, review: &Review) -> bool {
+        let said = Statement::open(&self.fingerprint_key, &review.register, &review.evidence);
+        let text = said.and_then(|said| said.text);
+        text.is_some_and(|text| matches!(self.keywords.read(&text), Some(Said::In(_))))
     }
 
     fn statement(&self, event: &Event, reply: &Reply, word: &str) -> Statement {

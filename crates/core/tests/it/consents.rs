@@ -200,9 +200,13 @@ async fn an_erased_person_stays_opted_out_and_nothing_else_is_left(store: Arc<dy
         said.to = to.into();
         hear(&ledger, &event, &said).await;
     }
+    // And a START that nobody vouches for: it is no request to stop.
+    let (mut event, mut start) = reply("START", Some(RECEIVED));
+    (event.endpoint, start.to) = ("open".into(), "555".into());
+    hear(&ledger.clone().with_open_endpoints(["open".to_owned()]), &event, &start).await;
     let erased = host.otp.erase(&host.phone).await.expect("an answer");
-    // Three in the ledger, one on the review list, an opt-in, and the evidence of an opt-out.
-    assert_eq!(erased.statements, 6);
+    // Four in the ledger, two on the review list, an opt-in, and the evidence of an opt-out.
+    assert_eq!(erased.statements, 8);
     assert_eq!(ledger.history("default", PHONE).await.expect("the store answers"), []);
     assert!(ledger.reviews("default").await.expect("the store answers").is_empty());
     let left = ledger.in_force("default", PHONE).await.expect("the store answers");
