@@ -138,10 +138,12 @@ fn phone(text: &str) -> Result<String, &'static str> {
     if let Ok(phone) = PhoneNumber::parse_international(text) {
         return Ok(phone.e164().to_owned());
     }
-    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let text = text.trim();
     let is_number = text.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || "+-().".contains(c));
-    match is_number && digits > 6 {
+    let is_short_code =
+        text.len() <= 6 && !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+    match is_number && !is_short_code {
         true => Err("`phone` is no international number"),
-        false => Ok(text.trim().to_owned()),
+        false => Ok(text.to_owned()),
     }
 }
