@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use test_support::{FaultProxy, TestRedis, eventually_true};
 use textproof::store::{Checked, RequestId, Reserved, Settlement, StoreError, redis::scripts};
 
-use crate::fixture::{Phone, redis, redis_at};
+use crate::{
+    consents,
+    fixture::{Phone, redis, redis_at},
+};
 
 fn digest(name: &str) -> String {
     scripts().into_iter().find(|script| script.name == name).expect("a script").digest
@@ -48,6 +51,30 @@ async fn a_reservation_whose_reply_is_lost_is_one_send() {
     assert!(phone.settle(send, Settlement::Unknown).await, "the repeat is told that it is settled");
     assert!(!phone.settle(send, Settlement::NotSent).await, "settled once and not again");
     assert_eq!(phone.check(482_174).await, Checked::Right);
+}
+
+/// A repeat finds what the first call wrote; scripts that Redis has forgotten are sent again in full.
+#[tokio::test]
+async fn what_a_person_said_is_kept_once_though_replies_are_lost_and_scripts_forgotten() {
+    let server = TestRedis::start().await;
+    let (proxy, phone) = behind_proxy(&server).await;
+    let ledger = consents::ledger(&phone.store);
+    let at = consents::RECEIVED;
+    for (cuts, (text, script)) in (1..).zip([("START", "consent"), ("please stop", "add_review")]) {
+        consents::say(&ledger, text, at).await;
+        proxy.cut_reply_after(digest(script), 1);
+        consents::say(&ledger, text, at + 1).await;
+        proxy.cut(cuts, Duration::from_secs(5)).await;
+        let mut connection = server.connection().await;
+        let () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut connection).await.expect("FLUSH answers");
+        consents::say(&ledger, text, at + 2).await;
+    }
+    let said = ledger.history("default", consents::PHONE).await.expect("the store answers");
+    let times: Vec<_> = said.iter().map(|(entry, _)| entry.at_ms - at).collect();
+    assert_eq!(times, [0, 0, 1, 1, 2, 2]);
+    assert_eq!(ledger.reviews("default").await.expect("the store answers").len(), 3);
+    let in_force = ledger.in_force("default", consents::PHONE).await.expect("the store answers");
+    assert_eq!((in_force.len(), in_force[0].at_ms), (1, at + 2));
 }
 
 #[tokio::test]
