@@ -11,6 +11,7 @@ pub(crate) mod quarantine;
 pub(crate) mod redeem;
 pub(crate) mod risk;
 pub(crate) mod send;
+pub(crate) mod shards;
 pub(crate) mod spool;
 pub(crate) mod token;
 pub(crate) mod unlock;

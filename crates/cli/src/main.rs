@@ -45,6 +45,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             command::verify_signature::run(&common.load_config()?, &options, json)
         }
         Command::Doctor => command::doctor::run(&common.load_config()?, json).await,
+        Command::Shards(command) => command::shards::run(&common.load_config()?, command, json).await,
         Command::DeadLetters(command) => {
             command::dead_letters::run(&common.load_config()?, command, json).await
         }

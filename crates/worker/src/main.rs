@@ -41,6 +41,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = config.require_worker()?;
     let fingerprint_key = config.fingerprint_key()?;
     let store = assemble::shared_store(&config)?;
+    assemble::agree_on_shards(&config, &store).await?;
     let metrics = telemetry::metrics();
     let shutdown = shutdown_signal();
 

@@ -8,6 +8,7 @@ mod lint;
 mod operating;
 mod quarantine;
 mod risk;
+mod shards;
 mod signatures;
 mod spool;
 

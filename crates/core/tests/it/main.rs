@@ -40,6 +40,7 @@ mod replies;
 mod retries;
 mod schema;
 mod sessions;
+mod shards;
 mod shared_token;
 mod suppressed;
 mod taken_over;

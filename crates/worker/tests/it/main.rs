@@ -4,3 +4,4 @@ mod engine;
 mod fixture;
 mod others;
 mod rules;
+mod shards;
