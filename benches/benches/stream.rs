@@ -78,7 +78,7 @@ async fn fill(producer: Producer, events: u64) {
 fn consumer(store: std::sync::Arc<dyn Store>) -> Consumer {
     let settings =
         ConsumerSettings { group: "textproof".into(), host: "bench".into(), lease: Duration::from_secs(60) };
-    Consumer::new(store, settings)
+    Consumer::of_every_shard(store, &settings).remove(0)
 }
 
 criterion_group!(group, publishing_and_consuming);

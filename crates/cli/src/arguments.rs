@@ -3,6 +3,7 @@
 pub(crate) mod consent;
 pub(crate) mod dead_letters;
 pub(crate) mod quarantine;
+pub(crate) mod shards;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     /// What was authentic and not understood: look at it, and publish what is understood by now.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// In how many shards events are: look, and change it for the whole fleet.
+    #[command(subcommand)]
+    Shards(shards::ShardsCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -12,6 +12,7 @@ pub(crate) mod quarantine;
 pub(crate) mod redeem;
 pub(crate) mod risk;
 pub(crate) mod send;
+pub(crate) mod shards;
 pub(crate) mod spool;
 pub(crate) mod text;
 pub(crate) mod token;

@@ -47,6 +47,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Doctor => command::doctor::run(&common.load_config()?, json).await,
         Command::Consent(command) => command::consent::run(&common.load_config()?, command, json).await,
+        Command::Shards(command) => command::shards::run(&common.load_config()?, command, json).await,
         Command::DeadLetters(command) => {
             command::dead_letters::run(&common.load_config()?, command, json).await
         }

@@ -19,6 +19,7 @@ mod quarantine;
 pub mod redis;
 mod replies;
 mod send_times;
+mod shards;
 mod tokens;
 
 pub use breakers::{
@@ -37,7 +38,7 @@ pub use consents::{
 pub use dead_letters::{Backlog, DeadLetter, DeadLetterStore};
 pub use deliveries::{DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded};
 pub use events::{
-    Claim, Due, Entry, EventReader, EventStore, Failures, GroupMember, Publish, Published, Queue,
+    Claim, Due, Entry, EventReader, EventStore, Failures, GroupMember, MARK_KEPT, Publish, Published, Queue,
     SUSPICIOUS_STARTS, Suspects, Swept,
 };
 pub use health::{Health, HealthStore};
@@ -50,6 +51,7 @@ pub use redis::{RedisSettings, RedisStore};
 pub use replies::{
     REPLIES_A_DAY, REPLIES_IN_TEN_MINUTES, REPLY_KEPT, ReplyClaim, ReplyEnd, ReplyKey, ReplyStore,
 };
+pub use shards::{SHARDS_AT_MOST, ShardState, ShardStore};
 pub use tokens::{Acquired, SealedToken, TokenKey, TokenProblem, TokenStore};
 
 /// Everything a store does, for those who build one of each.
@@ -61,6 +63,7 @@ pub trait Store:
     + BreakerStore
     + TokenStore
     + EventStore
+    + ShardStore
     + DeadLetterStore
     + QuarantineStore
     + DeliveryStore
@@ -78,6 +81,8 @@ impl<T> Store for T where
         + BreakerStore
         + TokenStore
         + EventStore
+        + ShardStore
+        + ShardStore
         + DeadLetterStore
         + QuarantineStore
         + DeliveryStore
@@ -127,6 +132,16 @@ pub enum StoreError {
         confirmed: u32,
         /// Replicas that had to, `min_replicas`.
         wanted: u32,
+    },
+    /// The fleet has another number of shards: an event written or read under this one would be lost to the others.
+    #[error(
+        "the events are in {holds} shards, and this process is configured with {configured}: set stream.shards to {holds}, or see `textproof shards`"
+    )]
+    OtherShards {
+        /// The number of this process.
+        configured: u16,
+        /// The number that holds.
+        holds: u16,
     },
     /// The record changed again and again while it was worked on.
     #[error("the record kept changing ({action}); try again")]

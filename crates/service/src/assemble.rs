@@ -1,6 +1,6 @@
 //! From a checked configuration to the parts of the library.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use textproof::{
     Otp,
@@ -33,12 +33,37 @@ pub fn shared_store(config: &Config) -> Result<Arc<dyn Store>, ConfigError> {
     redis.url = url;
     redis.key_prefix = settings.key_prefix;
     redis.min_replicas = settings.min_replicas;
+    redis.shards = config.shards()?;
     redis.authorities = settings.authorities;
     let store = RedisStore::new(&redis).map_err(|error| {
         let key = if matches!(error, RedisSetupError::Authorities) { "redis.ca_file" } else { "redis.url" };
         ConfigError::invalid(key, "the configuration", error.to_string())
     })?;
     Ok(Arc::new(store))
+}
+
+/// Refuses another number of shards than the fleet has. A Redis that is away, or slow, is no reason not to start: the
+/// store looks again before it writes or reads an event.
+///
+/// # Errors
+/// [`ConfigError`] that says which number holds.
+pub async fn agree_on_shards(config: &Config, store: &Arc<dyn Store>) -> Result<(), ConfigError> {
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let configured = config.shards()?;
+    match tokio::time::timeout(PATIENCE, store.agree_on_shards()).await {
+        Ok(Ok(holds)) if holds != configured => Err(config.other_shards(holds)),
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the number of shards could not be compared yet");
+            Ok(())
+        }
+        Err(_) => {
+            tracing::warn!(
+                "the number of shards could not be compared yet: the store has not answered in time"
+            );
+            Ok(())
+        }
+    }
 }
 
 /// The gateways of this configuration, in the order in which they are tried.

@@ -6,7 +6,7 @@ use axum::{Json, routing::get};
 use clap::Parser;
 use jiff::Timestamp;
 use mimalloc::MiMalloc;
-use textproof::store::{EventStore, PhoneStore, Store};
+use textproof::store::{EventStore, PhoneStore, Queue, Store, StoreError};
 use textproof_service::{
     args::CommonArgs,
     assemble,
@@ -54,6 +54,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = arguments.common.load_config()?;
     let settings = config.require_ingest()?;
     let store = assemble::shared_store(&config)?;
+    assemble::agree_on_shards(&config, &store).await?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -135,6 +136,11 @@ fn checks(
         let (store, spool, ingest) = (Arc::clone(&store), spool.clone(), Arc::clone(&ingest));
         Box::pin(async move {
             let answer = store.ping().await;
+            // Nobody would find what it spools under another number; that Redis is away is the other check's.
+            let shards = match store.depth(Queue::Events).await {
+                Err(error @ StoreError::OtherShards { .. }) => Check::new("shards", Err(error)),
+                _ => Check::new("shards", Ok::<_, StoreError>(())),
+            };
             let spooling = spool.is_some_and(|spool| spool.takes_more());
             let store = match answer {
                 Err(error) if spooling => {
@@ -145,7 +151,7 @@ fn checks(
                 }
                 answer => Check::new("store", answer),
             };
-            vec![store, Check::warning("secrets", ingest.rotation_notices(Timestamp::now()))]
+            vec![store, shards, Check::warning("secrets", ingest.rotation_notices(Timestamp::now()))]
         })
     }
 }

@@ -6,6 +6,8 @@
 mod engine;
 mod handler;
 pub mod handlers;
+mod intake;
+mod places;
 mod readiness;
 mod work;
 

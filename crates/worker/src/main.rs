@@ -39,6 +39,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = arguments.common.load_config()?;
     let settings = config.require_worker()?;
     let store = assemble::shared_store(&config)?;
+    assemble::agree_on_shards(&config, &store).await?;
     let metrics = telemetry::metrics();
     let shutdown = shutdown_signal();
 

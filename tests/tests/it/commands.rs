@@ -9,6 +9,7 @@ mod lint;
 mod operating;
 mod quarantine;
 mod risk;
+mod shards;
 mod signatures;
 mod spool;
 

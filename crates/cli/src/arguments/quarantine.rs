@@ -71,8 +71,13 @@ pub(crate) struct ReplayOptions {
 /// Two numbers with a hyphen between them.
 pub(super) fn position(text: &str) -> Result<String, &'static str> {
     let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit()) && part.parse::<u64>().is_ok();
-    match text.split_once('-') {
-        Some((ms, sequence)) if number(ms) && number(sequence) => Ok(text.to_owned()),
-        _ => Err("an ID is two numbers with a hyphen, as `list` prints it"),
+    let well_formed = text.split_once('-').is_some_and(|(ms, rest)| {
+        let (sequence, shard) = rest.split_once('.').unwrap_or((rest, "0"));
+        number(ms) && number(sequence) && number(shard)
+    });
+    if well_formed {
+        Ok(text.to_owned())
+    } else {
+        Err("an ID is two numbers with a hyphen, and perhaps a full stop and a shard, as `list` prints it")
     }
 }

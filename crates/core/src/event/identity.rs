@@ -105,33 +105,50 @@ impl Identity {
         Self::Body { endpoint: endpoint.to_owned(), digest: Sha256::digest(body).into() }
     }
 
-    /// Length-prefixed fields, so that no two identities share a byte string.
+    /// Where the event is stored, before it is taken modulo the number of shards: a digest of the endpoint and the
+    /// message id, so that all that is said of one message is in one shard; of the body where there is no id.
+    #[must_use]
+    pub fn placement(&self) -> u64 {
+        let named = match self {
+            Self::Message { endpoint, message_id, .. } => {
+                canonical(&[Some(endpoint.as_bytes()), Some(message_id.as_bytes())])
+            }
+            Self::Body { endpoint, digest } => canonical(&[Some(endpoint.as_bytes()), Some(digest)]),
+        };
+        let digest = Sha256::digest(named);
+        u64::from_be_bytes(std::array::from_fn(|i| digest[i]))
+    }
+
     fn canonical(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(128);
-        let mut field = |value: Option<&[u8]>| match value {
+        match self {
+            Self::Message { endpoint, kind, message_id, status_code, timestamp } => canonical(&[
+                Some(b"message"),
+                Some(endpoint.as_bytes()),
+                Some(kind.as_bytes()),
+                Some(message_id.as_bytes()),
+                status_code.as_ref().map(String::as_bytes),
+                timestamp.as_ref().map(String::as_bytes),
+            ]),
+            Self::Body { endpoint, digest } => {
+                canonical(&[Some(b"body"), Some(endpoint.as_bytes()), Some(digest)])
+            }
+        }
+    }
+}
+
+/// Length-prefixed fields, so that no two lists share a byte string.
+fn canonical(fields: &[Option<&[u8]>]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(128);
+    for field in fields {
+        match field {
             Some(value) => {
                 bytes.extend_from_slice(&(value.len() as u64 + 1).to_be_bytes());
                 bytes.extend_from_slice(value);
             }
             None => bytes.extend_from_slice(&0u64.to_be_bytes()),
-        };
-        match self {
-            Self::Message { endpoint, kind, message_id, status_code, timestamp } => {
-                field(Some(b"message"));
-                field(Some(endpoint.as_bytes()));
-                field(Some(kind.as_bytes()));
-                field(Some(message_id.as_bytes()));
-                field(status_code.as_ref().map(String::as_bytes));
-                field(timestamp.as_ref().map(String::as_bytes));
-            }
-            Self::Body { endpoint, digest } => {
-                field(Some(b"body"));
-                field(Some(endpoint.as_bytes()));
-                field(Some(digest));
-            }
         }
-        bytes
     }
+    bytes
 }
 
 /// A digest of the parsed fields: tells a repeat from other content under the same identity.
@@ -180,6 +197,25 @@ mod tests {
             EventId::of(&identity("reply", "a", Some(""))),
             EventId::of(&identity("reply", "a", None))
         );
+    }
+
+    #[test]
+    fn all_that_is_said_of_one_message_is_in_one_place() {
+        let place = |kind, id, code| identity(kind, id, code).placement();
+        assert_eq!(place("delivery", "MSG123", Some("8")), place("delivery", "MSG123", Some("1")));
+        assert_eq!(place("reply", "MSG123", None), place("delivery", "MSG123", None));
+        assert_ne!(place("reply", "MSG123", None), place("reply", "MSG124", None));
+        assert_ne!(Identity::of_body("a", b"x").placement(), Identity::of_body("b", b"x").placement());
+    }
+
+    #[test]
+    fn places_are_even_and_stable_across_releases() {
+        assert_eq!(identity("reply", "MSG123", None).placement(), 13_756_623_551_745_386_922);
+        let mut counts = [0u32; 8];
+        for n in 0..8_000 {
+            counts[(identity("reply", &format!("m{n}"), None).placement() % 8) as usize] += 1;
+        }
+        assert!(counts.iter().all(|count| (800..1_200).contains(count)), "{counts:?}");
     }
 
     #[test]

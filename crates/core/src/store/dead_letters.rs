@@ -37,6 +37,15 @@ pub struct Backlog {
     pub quarantined: u64,
 }
 
+impl std::ops::AddAssign for Backlog {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.delayed += other.delayed;
+        self.dead_letters += other.dead_letters;
+        self.quarantined += other.quarantined;
+    }
+}
+
 /// Reads and empties the dead letters. [`EventStore::bury_event`](super::EventStore::bury_event) fills them.
 #[async_trait]
 pub trait DeadLetterStore: Send + Sync {

@@ -9,7 +9,7 @@ use super::StoreError;
 use crate::event::{ContentDigest, EventId};
 
 /// How long an event's identity is remembered.
-pub(crate) const MARK_KEPT: Duration = Duration::from_secs(7 * 86_400);
+pub const MARK_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// How long dead letters are kept.
 pub(crate) const DEAD_LETTERS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long what was not understood is kept.
@@ -39,6 +39,8 @@ pub struct Publish<'a> {
     pub envelope: &'a str,
     /// The original bytes of the webhook.
     pub raw: &'a [u8],
+    /// Modulo the number of shards, the shard it goes to; the same for everything that is said of one message.
+    pub placement: u64,
 }
 
 /// What became of a publish. In every case the store holds the event.
@@ -54,13 +56,15 @@ pub enum Published {
     Healed,
 }
 
-/// A reader's place in its consumer group.
+/// A reader's place in the consumer group of one shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMember {
     /// The consumer group.
     pub group: String,
     /// This process's consumer name; drawn at random at start, never configured.
     pub consumer: String,
+    /// The shard, from 0.
+    pub shard: u16,
 }
 
 /// An entry handed to this consumer.
@@ -136,6 +140,9 @@ pub struct Swept {
 /// Event streams with a consumer group.
 #[async_trait]
 pub trait EventStore: Send + Sync {
+    /// How many shards the events are in: 1 or more, the same for the whole fleet.
+    fn shards(&self) -> u16;
+
     /// Appends an event unless it is there already: look up, append and mark, in one step.
     ///
     /// # Errors
@@ -213,11 +220,11 @@ pub trait EventStore: Send + Sync {
         reason: &str,
     ) -> Result<bool, StoreError>;
 
-    /// Puts at most `most` events back on the stream that were put off and are due.
+    /// Puts at most `most` events of a shard back on its stream that were put off and are due.
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer; asking again is safe.
-    async fn move_due(&self, most: usize) -> Result<Due, StoreError>;
+    async fn move_due(&self, shard: u16, most: usize) -> Result<Due, StoreError>;
 
     /// Removes this consumer from the group unless entries are still in its hands.
     ///

@@ -17,6 +17,7 @@ mod limits;
 mod phones;
 mod quarantine;
 mod replies;
+mod shards;
 mod tokens;
 
 use std::{

@@ -24,12 +24,14 @@ mod limits;
 mod node;
 mod packed;
 mod phones;
+mod position;
 mod quarantine;
 mod reader;
 mod replies;
 mod reply;
 mod route;
 mod script;
+mod shards;
 mod shared;
 mod tokens;
 mod url;
@@ -40,7 +42,7 @@ pub use connection::{RedisSettings, RedisSetupError};
 pub use keys::{InvalidPrefix, KeyPrefix, LIFETIMES, Lifetime};
 pub use script::{ScriptInfo, scripts};
 
-use self::{connection::Connections, grouped::Grouped, script::PUBLISH};
+use self::{connection::Connections, grouped::Grouped, script::PUBLISH, shards::Agreement};
 
 /// A store in Redis. Cloning shares the connections.
 #[derive(Clone)]
@@ -49,8 +51,9 @@ pub struct RedisStore {
     keys: KeyPrefix,
     /// How many replicas must have what was written; see `durable`.
     min_replicas: u32,
-    /// How events are published when replicas must have them.
-    grouped: Option<Grouped>,
+    /// How events are published when replicas must have them: one for each shard.
+    grouped: Vec<Grouped>,
+    agreement: Arc<Agreement>,
 }
 
 impl RedisStore {
@@ -61,9 +64,11 @@ impl RedisStore {
     pub fn new(settings: &RedisSettings) -> Result<Self, RedisSetupError> {
         let connections = Arc::new(Connections::new(settings)?);
         let min_replicas = settings.min_replicas;
-        let grouped =
-            (min_replicas > 0).then(|| Grouped::start(Arc::clone(&connections), &PUBLISH, min_replicas));
-        Ok(Self { connections, keys: settings.key_prefix.clone(), min_replicas, grouped })
+        let agreement = Arc::new(Agreement::new(settings.shards));
+        let groups = if min_replicas > 0 { agreement.configured } else { 0 };
+        let start = |_| Grouped::start(Arc::clone(&connections), &PUBLISH, min_replicas);
+        let grouped = (0..groups).map(start).collect();
+        Ok(Self { connections, keys: settings.key_prefix.clone(), min_replicas, grouped, agreement })
     }
 }
 

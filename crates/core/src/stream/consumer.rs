@@ -38,7 +38,7 @@ pub struct ConsumerSettings {
     pub lease: Duration,
 }
 
-/// Takes events for this process.
+/// Takes the events of one shard for this process.
 pub struct Consumer {
     store: Arc<dyn EventStore>,
     member: GroupMember,
@@ -52,21 +52,37 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Prepares a consumer; the first [`Consumer::next`] opens its connection.
+    /// Prepares a consumer for each shard, under one name; the first [`Consumer::next`] of each opens its connection.
+    /// Every shard has to be read by every process: which ones others read is not agreed.
     #[must_use]
-    pub fn new(store: Arc<dyn EventStore>, settings: ConsumerSettings) -> Self {
+    #[expect(clippy::needless_pass_by_value, reason = "an `Arc` of any store becomes one of this port")]
+    pub fn of_every_shard(store: Arc<dyn EventStore>, settings: &ConsumerSettings) -> Vec<Self> {
         let drawn = HEXLOWER.encode(&rand::rng().random::<[u8; 6]>());
-        let consumer = format!("{}-{drawn}", settings.host);
+        let name = format!("{}-{drawn}", settings.host);
+        let consumer = |shard| {
+            let member = GroupMember { group: settings.group.clone(), consumer: name.clone(), shard };
+            Self::new(Arc::clone(&store), member, settings.lease)
+        };
+        (0..store.shards()).map(consumer).collect()
+    }
+
+    fn new(store: Arc<dyn EventStore>, member: GroupMember, lease: Duration) -> Self {
         Self {
             store,
-            member: GroupMember { group: settings.group, consumer },
-            lease: settings.lease,
+            member,
+            lease,
             reader: None,
             cursor: "-".to_owned(),
             next_sweep: Instant::now(),
             next_due: Instant::now(),
             suspects: false,
         }
+    }
+
+    /// The shard that it reads, from 0.
+    #[must_use]
+    pub fn shard(&self) -> u16 {
+        self.member.shard
     }
 
     /// Takes at most `max` deliveries: abandoned ones when a sweep is due, else new ones, waiting up to one
@@ -83,7 +99,7 @@ impl Consumer {
         }
         let now = Instant::now();
         if self.next_due <= now {
-            let due = self.store.move_due(DUE_AT_MOST).await?;
+            let due = self.store.move_due(self.member.shard, DUE_AT_MOST).await?;
             self.next_due = now + due.next.unwrap_or(LOOK_FOR_DUE).min(LOOK_FOR_DUE);
         }
         if self.next_sweep <= now {

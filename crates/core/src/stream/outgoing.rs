@@ -1,8 +1,8 @@
 //! Events on their way to the store: owned, so that they can wait elsewhere while the store is away.
 //!
-//! In bytes, version 1 (all lengths are big endian):
+//! In bytes, version 2 (all numbers are big endian; version 1 had no placement and was in no release):
 //! ```text
-//! 1 version | 1 queue (0 events, 1 quarantine) | 36 id | 36 conflict id | 8 content digest
+//! 1 version | 1 queue (0 events, 1 quarantine) | 36 id | 36 conflict id | 8 content digest | 8 placement
 //! 4 length of the envelope | envelope | original bytes of the webhook
 //! ```
 
@@ -17,7 +17,7 @@ use crate::{
     webhook::{NotUnderstood, Verified},
 };
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const EVENTS: u8 = 0;
 const QUARANTINE: u8 = 1;
 const ID_BYTES: usize = 36;
@@ -29,6 +29,7 @@ pub struct Outgoing {
     id: EventId,
     conflict_id: EventId,
     digest: ContentDigest,
+    placement: u64,
     envelope: String,
     raw: Bytes,
 }
@@ -42,6 +43,7 @@ impl Outgoing {
             id: event.id.clone(),
             conflict_id: EventId::of_conflict(identity, &digest),
             digest,
+            placement: identity.placement(),
             envelope: wire::encode(event),
             raw,
         }
@@ -63,12 +65,14 @@ impl Outgoing {
     fn kept(note: &wire::Note, raw: Bytes) -> Self {
         // The whole body is the identity, so there is no other content under it. No endpoint is named like
         // this, so an event with the same body keeps its own mark.
-        let id = EventId::of(&Identity::of_body(&format!("quarantine of {}", note.endpoint), &raw));
+        let identity = Identity::of_body(&format!("quarantine of {}", note.endpoint), &raw);
+        let id = EventId::of(&identity);
         Self {
             queue: Queue::Quarantine,
             conflict_id: id.clone(),
             id,
             digest: ContentDigest([0; 8]),
+            placement: identity.placement(),
             envelope: wire::encode_quarantined(note),
             raw,
         }
@@ -101,6 +105,7 @@ impl Outgoing {
             digest: self.digest,
             envelope: &self.envelope,
             raw: &self.raw,
+            placement: self.placement,
         }
     }
 
@@ -144,6 +149,7 @@ impl Outgoing {
             self.id.as_str().as_bytes(),
             self.conflict_id.as_str().as_bytes(),
             &self.digest.0,
+            &self.placement.to_be_bytes(),
             &length,
             self.envelope.as_bytes(),
             &self.raw,
@@ -175,9 +181,10 @@ impl Outgoing {
         let id = EventId::try_from(text(take(ID_BYTES)?)?).ok()?;
         let conflict_id = EventId::try_from(text(take(ID_BYTES)?)?).ok()?;
         let digest = ContentDigest(take(8)?.as_ref().try_into().ok()?);
+        let placement = take(8)?.get_u64();
         let length = usize::try_from(take(4)?.get_u32()).ok()?;
         let envelope = text(take(length)?)?;
-        Some(Self { queue, id, conflict_id, digest, envelope, raw: bytes.clone() })
+        Some(Self { queue, id, conflict_id, digest, placement, envelope, raw: bytes.clone() })
     }
 }
 
@@ -246,7 +253,7 @@ mod tests {
     #[test]
     fn another_versions_bytes_are_not_guessed_at() {
         let mut bytes = reply(b"{}").to_bytes();
-        bytes[0] = 2;
+        bytes[0] = 1;
         assert_eq!(Outgoing::from_bytes(bytes), Err(UnreadableOutgoing));
     }
 

@@ -306,14 +306,21 @@ async fn a_check_whose_reply_is_lost_costs_one_guess() {
 }
 
 fn member() -> GroupMember {
-    GroupMember { group: "textproof".into(), consumer: "one".into() }
+    GroupMember { group: "textproof".into(), consumer: "one".into(), shard: 0 }
 }
 
 async fn publish(store: &Arc<dyn Store>, name: &str) -> Result<Published, StoreError> {
     let id = EventId::of(&Identity::of_body("test", name.as_bytes()));
     let digest = ContentDigest([1; 8]);
-    let publish =
-        Publish { queue: Queue::Events, id: &id, conflict_id: &id, digest, envelope: name, raw: b"raw" };
+    let publish = Publish {
+        queue: Queue::Events,
+        id: &id,
+        conflict_id: &id,
+        digest,
+        envelope: name,
+        raw: b"raw",
+        placement: 0,
+    };
     store.publish(&publish).await
 }
 

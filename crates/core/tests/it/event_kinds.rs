@@ -24,18 +24,19 @@ async fn an_event_of_a_kind_from_a_later_release_is_not_lost(store: Arc<dyn Stor
         digest: ContentDigest([0; 8]),
         envelope: ENVELOPE,
         raw: b"{}",
+        placement: 0,
     };
     assert_eq!(store.publish(&publish).await.expect("the store answers"), Published::New);
 
     let settings =
         ConsumerSettings { group: "textproof".into(), host: "old".into(), lease: Duration::from_secs(30) };
-    let mut old = Consumer::new(Arc::clone(&store) as Arc<dyn EventStore>, settings);
+    let mut old = Consumer::of_every_shard(Arc::clone(&store) as Arc<dyn EventStore>, &settings).remove(0);
     let taken = old.next(1).await.expect("the store answers");
     assert_eq!(taken[0].event().expect_err("it is not known"), Unreadable::Newer);
     drop(taken);
     assert_eq!(store.depth(Queue::Events).await.expect("the store answers"), 1, "it is not settled");
 
-    let new = GroupMember { group: "textproof".into(), consumer: "new".into() };
+    let new = GroupMember { group: "textproof".into(), consumer: "new".into(), shard: 0 };
     let entry = eventually(Duration::from_secs(5), "it comes back after its lease", async || {
         let swept = store.sweep(&new, millis(1), "-", 1, Suspects::LeftOut).await.expect("the store answers");
         swept.entries.into_iter().next()

@@ -28,7 +28,7 @@ crate::on_every_store!(
 const LEASE: Duration = Duration::from_millis(80);
 
 fn member(consumer: &str) -> GroupMember {
-    GroupMember { group: "textproof".into(), consumer: consumer.into() }
+    GroupMember { group: "textproof".into(), consumer: consumer.into(), shard: 0 }
 }
 
 fn id(name: &str) -> EventId {
@@ -47,6 +47,7 @@ async fn publish_to(store: &Arc<dyn Store>, queue: Queue, name: &str, content: u
         digest: ContentDigest([content; 8]),
         envelope: name,
         raw: &[0, 255, content],
+        placement: 0,
     };
     store.publish(&publish).await.expect("the store answers")
 }
@@ -268,7 +269,8 @@ async fn a_consumer_goes_on_after_the_loss_of_everything() {
     let server = test_support::TestRedis::start().await;
     let store = crate::fixture::redis(&server);
     let settings = ConsumerSettings { group: "textproof".into(), host: "one".into(), lease: LEASE };
-    let mut consumer = Consumer::new(Arc::clone(&store) as Arc<dyn EventStore>, settings);
+    let mut consumer =
+        Consumer::of_every_shard(Arc::clone(&store) as Arc<dyn EventStore>, &settings).remove(0);
     assert!(consumer.next(1).await.expect("the store answers").is_empty());
     let mut connection = server.connection().await;
     let _: () = redis::cmd("FLUSHALL").query_async(&mut connection).await.expect("FLUSHALL answers");
@@ -287,7 +289,7 @@ async fn an_idle_consumer_asks_less_than_twice_a_second() {
     let store = crate::fixture::redis(&server);
     let lease = Duration::from_secs(30);
     let settings = ConsumerSettings { group: "textproof".into(), host: "one".into(), lease };
-    let mut consumer = Consumer::new(store as Arc<dyn EventStore>, settings);
+    let mut consumer = Consumer::of_every_shard(store as Arc<dyn EventStore>, &settings).remove(0);
     assert!(consumer.next(1).await.expect("the store answers").is_empty());
     let mut monitor = server.monitor().await;
     for _ in 0..10 {

@@ -42,6 +42,7 @@ mod retries;
 mod reviews;
 mod schema;
 mod sessions;
+mod shards;
 mod shared_token;
 mod suppressed;
 mod taken_over;

@@ -131,7 +131,8 @@ async fn what_is_understood_by_now_is_published_once_and_removed(store: Arc<dyn 
     assert_eq!(published.expect("the store answers"), Published::Duplicate);
 
     let settings = ConsumerSettings { group: "textproof".into(), host: "one".into(), lease: millis(30_000) };
-    let mut consumer = Consumer::new(Arc::clone(&store) as Arc<dyn EventStore>, settings);
+    let mut consumer =
+        Consumer::of_every_shard(Arc::clone(&store) as Arc<dyn EventStore>, &settings).remove(0);
     let delivery = consumer.next(10).await.expect("the store answers").remove(0);
     let event = delivery.event().expect("an event");
     assert_eq!((delivery.raw().as_ref(), event.received_at_ms), (BODY, RECEIVED));
@@ -160,7 +161,7 @@ async fn a_replay_that_was_cut_off_is_no_second_event(store: Arc<dyn Store>) {
     };
     let outgoing = Outgoing::event(&event, &identity, content_digest, BODY.into());
     producer(&store).publish(&outgoing).await.expect("the store answers");
-    let member = GroupMember { group: "textproof".into(), consumer: "one".into() };
+    let member = GroupMember { group: "textproof".into(), consumer: "one".into(), shard: 0 };
     let mut reader = store.reader(&member).await.expect("the store answers");
     let taken = reader.read(1, millis(20)).await.expect("the store answers").remove(0);
     assert!(store.settle_event(&member, &taken.id, &taken.claim).await.expect("the store answers"));

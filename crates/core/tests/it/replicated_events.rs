@@ -45,6 +45,7 @@ async fn publish_to(
         digest: ContentDigest([content; 8]),
         envelope: name,
         raw: &[0, 255, content],
+        placement: 0,
     };
     timeout(BOUND, store.publish(&publish)).await.expect("an answer within its bound")
 }

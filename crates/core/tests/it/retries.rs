@@ -27,7 +27,7 @@ crate::on_every_store!(
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn member(consumer: &str) -> GroupMember {
-    GroupMember { group: "textproof".into(), consumer: consumer.into() }
+    GroupMember { group: "textproof".into(), consumer: consumer.into(), shard: 0 }
 }
 
 fn id(name: &str) -> EventId {
@@ -42,6 +42,7 @@ async fn publish(store: &Arc<dyn Store>, name: &str) -> Published {
         digest: ContentDigest([1; 8]),
         envelope: name,
         raw: &[0, 255, 7],
+        placement: 0,
     };
     store.publish(&publish).await.expect("the store answers")
 }
@@ -76,7 +77,7 @@ async fn dead(store: &Arc<dyn Store>) -> Vec<DeadLetter> {
 }
 
 async fn moved(store: &Arc<dyn Store>) -> u64 {
-    store.move_due(100).await.expect("the store answers").moved
+    store.move_due(0, 100).await.expect("the store answers").moved
 }
 
 async fn an_event_that_is_put_off_comes_back_with_its_failures(store: Arc<dyn Store>) {
@@ -108,7 +109,7 @@ async fn an_event_that_is_not_due_stays_away(store: Arc<dyn Store>) {
     publish(&store, "a").await;
     let entry = read(&store, "one").await.remove(0);
     assert!(delay(&store, "one", &entry, Duration::from_secs(60)).await);
-    let due = store.move_due(100).await.expect("the store answers");
+    let due = store.move_due(0, 100).await.expect("the store answers");
     assert_eq!(due.moved, 0);
     assert!(due.next.is_some_and(|next| next > Duration::from_secs(50) && next <= Duration::from_secs(60)));
     assert_eq!(backlog(&store).await, Backlog { delayed: 1, ..Backlog::default() });
@@ -140,7 +141,7 @@ async fn what_is_due_is_moved_once(store: Arc<dyn Store>) {
     let mut movers = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let store = Arc::clone(&store);
-        movers.spawn(async move { store.move_due(7).await.expect("the store answers").moved });
+        movers.spawn(async move { store.move_due(0, 7).await.expect("the store answers").moved });
     }
     let mut all: u64 = movers.join_all().await.into_iter().sum();
     while all < 30 {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use textproof::secret::FingerprintKey;
+use textproof::store::SHARDS_AT_MOST;
 use textproof::webhook::Endpoint;
 
 use super::raw::RawEndpoint;
@@ -83,7 +84,6 @@ impl Config {
     /// [`ConfigError`] for a value that cannot be used, and as [`Config::endpoints`].
     pub fn require_ingest(&self) -> Result<IngestSettings, ConfigError> {
         let ingest = &self.raw.ingest;
-        self.one_shard()?;
         let max_connections =
             self.number("ingest", "max_connections", ingest.max_connections, 16..=1_000_000)?;
         let body_limit =
@@ -157,16 +157,17 @@ impl Config {
     /// [`ConfigError`] for a value that cannot be used.
     pub fn require_worker(&self) -> Result<WorkerSettings, ConfigError> {
         let worker = &self.raw.worker;
-        self.one_shard()?;
         if !is_id(&worker.group) {
             return Err(self.invalid("worker", "group", "must be 1 to 32 letters, digits, -, _ or ."));
         }
         let number = |key, value, bounds| self.number("worker", key, value, bounds);
+        // Each shard waits for events with a place of its own.
+        let concurrency = number("concurrency", worker.concurrency, u64::from(self.shards()?)..=4096)?;
         Ok(WorkerSettings {
             bind: self.address("worker", "bind", &worker.bind)?,
             metrics_bind: self.address("worker", "metrics_bind", &worker.metrics_bind)?,
             group: worker.group.clone(),
-            concurrency: number("concurrency", worker.concurrency, 1..=4096)? as usize,
+            concurrency: concurrency as usize,
             lease: Duration::from_secs(number("lease_seconds", worker.lease_seconds, 1..=3600)?),
             drain: Duration::from_secs(number("drain_seconds", worker.drain_seconds, 1..=600)?),
             max_deliveries: number("max_deliveries", worker.max_deliveries, 3..=100)?,
@@ -191,11 +192,24 @@ impl Config {
         })
     }
 
-    fn one_shard(&self) -> Result<(), ConfigError> {
-        match self.raw.stream.shards {
-            1 => Ok(()),
-            _ => Err(self.unsupported("stream", "shards", "this version has one shard: only 1")),
-        }
+    /// How many shards the events are in.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a number out of bounds.
+    pub fn shards(&self) -> Result<u16, ConfigError> {
+        let shards =
+            self.number("stream", "shards", self.raw.stream.shards, 1..=u64::from(SHARDS_AT_MOST))?;
+        // At most 64.
+        Ok(shards as u16)
+    }
+
+    /// The fleet has another number of shards.
+    pub(crate) fn other_shards(&self, holds: u16) -> ConfigError {
+        let configured = self.raw.stream.shards;
+        let problem = format!(
+            "is {configured}, and the events in Redis are in {holds}: set it to {holds}; `textproof shards` changes it for all"
+        );
+        self.invalid("stream", "shards", problem)
     }
 
     fn address(&self, section: &str, key: &str, text: &str) -> Result<SocketAddr, ConfigError> {

@@ -68,7 +68,7 @@ fn drainer(spool: &Spool, store: &Arc<MemoryStore>) -> Drainer {
 
 /// The original bytes of every event of the store, in order.
 async fn bodies(store: &Arc<MemoryStore>) -> Vec<String> {
-    let member = GroupMember { group: "test".into(), consumer: "one".into() };
+    let member = GroupMember { group: "test".into(), consumer: "one".into(), shard: 0 };
     let mut reader = store.reader(&member).await.expect("a reader");
     let entries = reader.read(10_000, Duration::ZERO).await.expect("the store answers");
     entries.iter().map(|entry| String::from_utf8_lossy(&entry.raw).into_owned()).collect()
@@ -154,7 +154,7 @@ async fn a_full_stream_leaves_everything_in_the_spool_until_there_is_room() {
     assert!(matches!(drainer.drain().await, Err(DrainError::StreamFull)));
     assert_eq!(spool.report().events, 1);
 
-    let member = GroupMember { group: "test".into(), consumer: "one".into() };
+    let member = GroupMember { group: "test".into(), consumer: "one".into(), shard: 0 };
     let mut reader = store.reader(&member).await.expect("a reader");
     let entry = reader.read(1, Duration::ZERO).await.expect("the store answers").remove(0);
     assert!(store.settle_event(&member, &entry.id, &entry.claim).await.expect("the store answers"));

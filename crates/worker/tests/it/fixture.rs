@@ -23,7 +23,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Publishes a reply with this text.
 pub(crate) async fn publish(store: &MemoryStore, text: &str) {
-    let identity = Identity::of_body("websms", text.as_bytes());
+    publish_to(Arc::new(store.clone()), text).await;
+}
+
+pub(crate) fn identity(text: &str) -> Identity {
+    Identity::of_body("websms", text.as_bytes())
+}
+
+pub(crate) async fn publish_to(store: Arc<dyn EventStore>, text: &str) {
+    let identity = identity(text);
     let content = Content::Reply(Reply {
         message_id: None,
         from: "+64211234567".into(),
@@ -42,7 +50,7 @@ pub(crate) async fn publish(store: &MemoryStore, text: &str) {
         conflict: false,
         content,
     };
-    let producer = Producer::new(Arc::new(store.clone()));
+    let producer = Producer::new(store);
     let outgoing = Outgoing::event(&event, &identity, digest, text.to_owned().into());
     producer.publish(&outgoing).await.expect("the store answers");
 }
@@ -59,13 +67,14 @@ pub(crate) async fn dead_letters(store: &MemoryStore) -> Vec<DeadLetter> {
 pub(crate) async fn publish_unreadable(store: &MemoryStore) {
     let id = EventId::of(&Identity::of_body("websms", b"unreadable"));
     let (queue, digest) = (Queue::Events, ContentDigest([0; 8]));
-    let publish = Publish { queue, id: &id, conflict_id: &id, digest, envelope: "{", raw: b"unreadable" };
+    let publish =
+        Publish { queue, id: &id, conflict_id: &id, digest, envelope: "{", raw: b"unreadable", placement: 0 };
     store.publish(&publish).await.expect("the store answers");
 }
 
 /// Takes everything so many times, and never answers.
 pub(crate) async fn die_with_it(store: &MemoryStore, times: u64) {
-    let member = GroupMember { group: "textproof".into(), consumer: "dying".into() };
+    let member = GroupMember { group: "textproof".into(), consumer: "dying".into(), shard: 0 };
     let mut reader = store.reader(&member).await.expect("the store answers");
     assert_eq!(reader.read(10, Duration::ZERO).await.expect("the store answers").len(), 1);
     for start in 2..=times {
@@ -174,8 +183,16 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(store: &MemoryStore, handlers: Vec<Recorder>, options: WorkerOptions) -> Self {
+        Self::start_on(Arc::new(store.clone()), handlers, options)
+    }
+
+    pub(crate) fn start_on(
+        store: Arc<dyn EventStore>,
+        handlers: Vec<Recorder>,
+        options: WorkerOptions,
+    ) -> Self {
         let handlers = handlers.into_iter().map(|handler| Box::new(handler) as Box<dyn Handler>).collect();
-        let worker = Worker::new(Arc::new(store.clone()), handlers, options);
+        let worker = Worker::new(store, handlers, options);
         let (shutdown, readiness) = (CancellationToken::new(), worker.readiness());
         Self { worker: tokio::spawn(worker.run(shutdown.clone())), shutdown, readiness }
     }

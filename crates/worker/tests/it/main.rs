@@ -5,3 +5,4 @@ mod engine;
 mod fixture;
 mod others;
 mod rules;
+mod shards;

@@ -183,7 +183,7 @@ async fn received(desk: &Desk) -> Value {
     use textproof::stream::{Consumer, ConsumerSettings};
     let lease = std::time::Duration::from_secs(30);
     let settings = ConsumerSettings { group: "textproof".into(), host: "test".into(), lease };
-    let mut consumer = Consumer::new(std::sync::Arc::new(desk.world.store()), settings);
+    let mut consumer = Consumer::of_every_shard(std::sync::Arc::new(desk.world.store()), &settings).remove(0);
     let delivery = consumer.next(1).await.expect("the store answers").remove(0);
     assert_eq!(delivery.raw(), BODY.as_bytes(), "the bytes have moved");
     let at = i64::try_from(delivery.event().expect("an event").received_at_ms).expect("a time");

@@ -194,6 +194,11 @@ impl Queues {
 
 #[async_trait]
 impl EventStore for MemoryStore {
+    /// Shards are for more than one server.
+    fn shards(&self) -> u16 {
+        1
+    }
+
     async fn publish(&self, event: &Publish<'_>) -> Result<Published, StoreError> {
         let published = {
             let (mut state, now) = self.step();
@@ -285,7 +290,7 @@ impl EventStore for MemoryStore {
         Ok(true)
     }
 
-    async fn move_due(&self, most: usize) -> Result<Due, StoreError> {
+    async fn move_due(&self, _shard: u16, most: usize) -> Result<Due, StoreError> {
         let due = {
             let (mut state, now) = self.step();
             state.events.move_due(most, now)

@@ -38,6 +38,9 @@ pub struct RedisSettings {
     /// is then spent without a verdict. Costs a dedicated connection and a round trip to the replicas a call; events that
     /// come at the same time share them.
     pub min_replicas: u32,
+    /// How many shards the events are in, from 1 to [`SHARDS_AT_MOST`](crate::store::SHARDS_AT_MOST). The first process
+    /// of a fleet writes its number to Redis; under another one no event is written or read.
+    pub shards: u16,
 }
 
 impl RedisSettings {
@@ -50,6 +53,7 @@ impl RedisSettings {
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_secs(2),
             min_replicas: 0,
+            shards: 1,
         }
     }
 }

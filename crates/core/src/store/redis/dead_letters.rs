@@ -5,7 +5,7 @@ use redis::{Cmd, Value};
 
 use super::{
     RedisStore, ms,
-    quarantine::{entry_at, range},
+    position::{Position, merge},
     reply::{Reply, number},
     script::REDRIVE,
 };
@@ -21,17 +21,23 @@ impl DeadLetterStore for RedisStore {
         after: Option<&str>,
         count: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        match range(&self.keys.dead_letters(), order, after, count) {
-            Some(range) => self.letters(&range).await,
-            None => Ok(Vec::new()),
+        let shards = self.agreed_shards().await?;
+        let after = match after.map(Position::parse) {
+            Some(None) => return Ok(Vec::new()),
+            after => after.flatten(),
+        };
+        let mut found = Vec::new();
+        for shard in 0..shards {
+            let page = Position::page(&self.keys.dead_letters(shard), shard, order, after, count);
+            found.extend(self.letters(&page, shard).await?);
         }
+        Ok(merge(found, order, count))
     }
 
     async fn dead_letter_at(&self, position: &str) -> Result<Option<DeadLetter>, StoreError> {
-        match entry_at(&self.keys.dead_letters(), position) {
-            Some(range) => Ok(self.letters(&range).await?.pop()),
-            None => Ok(None),
-        }
+        let Some(position) = Position::parse(position) else { return Ok(None) };
+        let range = position.range(&self.keys.dead_letters(position.shard));
+        Ok(self.letters(&range, position.shard).await?.pop().map(|(_, letter)| letter))
     }
 
     async fn redrive(&self, letter: &DeadLetter) -> Result<bool, StoreError> {
@@ -43,51 +49,49 @@ impl DeadLetterStore for RedisStore {
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
-        let mut pipeline = redis::pipe();
-        pipeline
-            .cmd("XLEN")
-            .arg(self.keys.queue(Queue::Events))
-            .cmd("ZCARD")
-            .arg(self.keys.due())
-            .cmd("XLEN")
-            .arg(self.keys.dead_letters())
-            .cmd("XLEN")
-            .arg(self.keys.queue(Queue::Quarantine));
-        let (events, delayed, dead_letters, quarantined) = pipeline
-            .query_async(&mut self.connections.shared())
-            .await
-            .map_err(|source| StoreError::Unavailable { action: "backlog", source })?;
-        Ok(Backlog { events, delayed, dead_letters, quarantined })
+        let shards = self.agreed_shards().await?;
+        let mut connection = self.connections.shared();
+        let mut all = Backlog::default();
+        for shard in 0..shards {
+            all += self.backlog_of(shard, &mut connection).await?;
+        }
+        Ok(all)
     }
 }
 
 impl RedisStore {
-    async fn letters(&self, range: &Cmd) -> Result<Vec<DeadLetter>, StoreError> {
+    async fn letters(&self, range: &Cmd, shard: u16) -> Result<Vec<(Position, DeadLetter)>, StoreError> {
         const ACTION: &str = "read dead letters";
         let reply: Value = range
             .query_async(&mut self.connections.shared())
             .await
             .map_err(|source| StoreError::Unavailable { action: ACTION, source })?;
-        let letters = Reply::new(reply).and_then(|reply| reply.rest().map(letter).collect());
+        let letters =
+            Reply::new(reply).and_then(|reply| reply.rest().map(|value| letter(value, shard)).collect());
         letters.ok_or(StoreError::Unreadable { action: ACTION })
     }
 
     async fn take_out(&self, letter: &DeadLetter, back: bool) -> Result<bool, StoreError> {
-        let keys = [self.keys.dead_letters(), self.keys.queue(Queue::Events), self.keys.mark(&letter.id)];
+        let Some(position) = Position::parse(&letter.position) else { return Ok(false) };
+        let shard = position.shard;
+        let keys = [
+            self.keys.dead_letters(shard),
+            self.keys.queue(shard, Queue::Events),
+            self.keys.mark(shard, &letter.id),
+        ];
         let keys = keys.each_ref().map(String::as_str);
-        let call =
-            REDRIVE.on(&keys).bytes(letter.position.as_str()).number(ms(MARK_KEPT)).number(u64::from(back));
+        let call = REDRIVE.on(&keys).bytes(position.entry()).number(ms(MARK_KEPT)).number(u64::from(back));
         // Not repeated after a lost reply: the caller is told, and doing it again finds it gone.
         let reply = call.run(&mut self.connections.shared()).await?;
         number(&reply).map(|done| done == 1).ok_or_else(|| call.unreadable())
     }
 }
 
-fn letter(value: Value) -> Option<DeadLetter> {
+fn letter(value: Value, shard: u16) -> Option<(Position, DeadLetter)> {
     let mut reply = Reply::new(value)?;
-    let position = reply.text()?;
+    let position = Position::of(&reply.text()?, shard)?;
     let mut letter = DeadLetter {
-        position,
+        position: position.to_string(),
         id: String::new(),
         reason: String::new(),
         starts: 0,
@@ -110,5 +114,5 @@ fn letter(value: Value) -> Option<DeadLetter> {
             _ => {}
         }
     }
-    Some(letter)
+    Some((position, letter))
 }

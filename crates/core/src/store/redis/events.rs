@@ -19,10 +19,17 @@ use crate::store::{
 
 #[async_trait]
 impl EventStore for RedisStore {
+    fn shards(&self) -> u16 {
+        self.agreement.configured
+    }
+
     async fn publish(&self, event: &Publish<'_>) -> Result<Published, StoreError> {
-        let stream = self.keys.queue(event.queue);
-        let mark = self.keys.mark(event.id.as_str());
-        let conflict_mark = self.keys.mark(event.conflict_id.as_str());
+        let shards = self.agreed_shards().await?;
+        // Below the number of shards, which is a `u16`.
+        let shard = (event.placement % u64::from(shards)) as u16;
+        let stream = self.keys.queue(shard, event.queue);
+        let mark = self.keys.mark(shard, event.id.as_str());
+        let conflict_mark = self.keys.mark(shard, event.conflict_id.as_str());
         let kept = match event.queue {
             Queue::Events => 0,
             Queue::Quarantine => ms(QUARANTINE_KEPT),
@@ -37,7 +44,7 @@ impl EventStore for RedisStore {
             .bytes(event.raw)
             .number(ms(MARK_KEPT))
             .number(kept);
-        let reply = match &self.grouped {
+        let reply = match self.grouped.get(usize::from(shard)) {
             None => call.run_repeatable(&mut self.connections.shared()).await?,
             Some(grouped) => grouped.run(&call).await?,
         };
@@ -51,7 +58,8 @@ impl EventStore for RedisStore {
     }
 
     async fn reader(&self, member: &GroupMember) -> Result<Box<dyn EventReader>, StoreError> {
-        let stream = self.keys.queue(Queue::Events);
+        self.agreed_shards().await?;
+        let stream = self.keys.queue(member.shard, Queue::Events);
         let reader = StreamReader::open(Arc::clone(&self.connections), stream, member.clone()).await?;
         Ok(Box::new(reader))
     }
@@ -62,7 +70,8 @@ impl EventStore for RedisStore {
         event: &str,
         claim: &Claim,
     ) -> Result<bool, StoreError> {
-        let (stream, mark) = (self.keys.queue(Queue::Events), self.keys.mark(event));
+        let (stream, mark) =
+            (self.keys.queue(member.shard, Queue::Events), self.keys.mark(member.shard, event));
         let keys = [stream.as_str(), mark.as_str()];
         let call = SETTLE_EVENT
             .on(&keys)
@@ -81,7 +90,7 @@ impl EventStore for RedisStore {
         claim: &Claim,
         lease: Duration,
     ) -> Result<bool, StoreError> {
-        let stream = self.keys.queue(Queue::Events);
+        let stream = self.keys.queue(member.shard, Queue::Events);
         let keys = [stream.as_str()];
         let call = GIVE_BACK
             .on(&keys)
@@ -102,7 +111,7 @@ impl EventStore for RedisStore {
         count: usize,
         suspects: Suspects,
     ) -> Result<Swept, StoreError> {
-        let stream = self.keys.queue(Queue::Events);
+        let stream = self.keys.queue(member.shard, Queue::Events);
         let keys = [stream.as_str()];
         let call = SWEEP
             .on(&keys)
@@ -118,7 +127,7 @@ impl EventStore for RedisStore {
     }
 
     async fn retire(&self, member: &GroupMember) -> Result<(), StoreError> {
-        let stream = self.keys.queue(Queue::Events);
+        let stream = self.keys.queue(member.shard, Queue::Events);
         RETIRE
             .on(&[&stream])
             .bytes(member.group.as_str())
@@ -136,8 +145,13 @@ impl EventStore for RedisStore {
         failures: &Failures,
         delay: Duration,
     ) -> Result<bool, StoreError> {
-        let keys =
-            [self.keys.queue(Queue::Events), self.keys.mark(event), self.keys.due(), self.keys.delayed()];
+        let shard = member.shard;
+        let keys = [
+            self.keys.queue(shard, Queue::Events),
+            self.keys.mark(shard, event),
+            self.keys.due(shard),
+            self.keys.delayed(shard),
+        ];
         let keys = keys.each_ref().map(String::as_str);
         let call = DELAY_EVENT
             .on(&keys)
@@ -163,7 +177,12 @@ impl EventStore for RedisStore {
         failures: &Failures,
         reason: &str,
     ) -> Result<bool, StoreError> {
-        let keys = [self.keys.queue(Queue::Events), self.keys.mark(event), self.keys.dead_letters()];
+        let shard = member.shard;
+        let keys = [
+            self.keys.queue(shard, Queue::Events),
+            self.keys.mark(shard, event),
+            self.keys.dead_letters(shard),
+        ];
         let keys = keys.each_ref().map(String::as_str);
         let call = BURY_EVENT
             .on(&keys)
@@ -181,8 +200,9 @@ impl EventStore for RedisStore {
         number(&reply).map(|buried| buried == 1).ok_or_else(|| call.unreadable())
     }
 
-    async fn move_due(&self, most: usize) -> Result<Due, StoreError> {
-        let due = self.keys.due();
+    async fn move_due(&self, shard: u16, most: usize) -> Result<Due, StoreError> {
+        self.agreed_shards().await?;
+        let due = self.keys.due(shard);
         let keys = [due.as_str()];
         let call = DUE.on(&keys).number(most as u64);
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
@@ -190,8 +210,9 @@ impl EventStore for RedisStore {
         if ids.is_empty() {
             return Ok(Due { moved: 0, next });
         }
-        let mut keys = vec![self.keys.queue(Queue::Events), self.keys.due(), self.keys.delayed()];
-        keys.extend(ids.iter().map(|id| self.keys.mark(id)));
+        let mut keys =
+            vec![self.keys.queue(shard, Queue::Events), self.keys.due(shard), self.keys.delayed(shard)];
+        keys.extend(ids.iter().map(|id| self.keys.mark(shard, id)));
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         // A repeat finds nothing to move.
         let call =
@@ -203,11 +224,16 @@ impl EventStore for RedisStore {
     }
 
     async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
-        redis::cmd("XLEN")
-            .arg(self.keys.queue(queue))
+        let shards = self.agreed_shards().await?;
+        let mut pipeline = redis::pipe();
+        for shard in 0..shards {
+            pipeline.cmd("XLEN").arg(self.keys.queue(shard, queue));
+        }
+        let depths: Vec<u64> = pipeline
             .query_async(&mut self.connections.shared())
             .await
-            .map_err(|source| StoreError::Unavailable { action: "depth", source })
+            .map_err(|source| StoreError::Unavailable { action: "depth", source })?;
+        Ok(depths.into_iter().sum())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The whole key schema on one screen. No other file knows how a key is written.
 //!
 //! Everything that one script touches shares one `{…}` hash tag, so the scripts run on Redis Cluster.
+//! `{e<n>}` is shard `n` of the events, from 0.
 //! `{p}` is the 22-character keyed fingerprint of tenant and phone; other names in braces are keyed too.
 //!
 //! | key after the prefix | type | what | lifetime |
@@ -28,12 +29,13 @@
 //! | `{t<account>}:block` | string | why nobody may ask for one now | at most 375 s |
 //! | `{m<0..255>}:d:<gateway>:<id>` | hash | delivery record of one message | 8 days |
 //! | `{m<0..255>}:n:<yyyymmdd>` | hash | delivery and conversion counters of one day | 35 days |
-//! | `{e0}:s` | stream | events for the workers | none: entries are deleted when settled |
-//! | `{e0}:q` | stream | quarantine | none: entries older than 30 days go when the next one comes |
-//! | `{e0}:due` | sorted set | when delayed events are due, ms | none: a member goes when its event is back on the stream |
-//! | `{e0}:delayed` | hash | the delayed events, see `lua/delay_event.lua` | none: likewise |
-//! | `{e0}:dead` | stream | dead letters, see `lua/bury_event.lua` | none: entries older than 30 days go when the next one comes |
-//! | `{e0}:i:<event id>` | string | identity mark, see `lua/publish.lua` | 7 days |
+//! | `{e<n>}:s` | stream | events for the workers | none: entries are deleted when settled |
+//! | `{e<n>}:q` | stream | quarantine | none: entries older than 30 days go when the next one comes |
+//! | `{e<n>}:due` | sorted set | when delayed events are due, ms | none: a member goes when its event is back on the stream |
+//! | `{e<n>}:delayed` | hash | the delayed events, see `lua/delay_event.lua` | none: likewise |
+//! | `{e<n>}:dead` | stream | dead letters, see `lua/bury_event.lua` | none: entries older than 30 days go when the next one comes |
+//! | `{e<n>}:i:<event id>` | string | identity mark, see `lua/publish.lua` | 7 days |
+//! | `{e0}:shards` | string | how many shards there are, see `lua/agree.lua` | none: as old as the events |
 
 use std::time::Duration;
 
@@ -105,6 +107,7 @@ pub const LIFETIMES: &[Lifetime] = &[
     unbounded(":delayed", "a field goes together with its due time"),
     unbounded(":dead", "entries older than 30 days are trimmed when the next one comes"),
     bounded(":i:", MARK_KEPT),
+    unbounded(":shards", "one number, as old as the events; an operator rewrites it"),
 ];
 
 const fn bounded(kind: &'static str, at_most: Duration) -> Lifetime {
@@ -249,27 +252,33 @@ impl KeyPrefix {
         (0..=255).map(move |tag| self.counters(tag, day))
     }
 
-    pub(super) fn queue(&self, queue: Queue) -> String {
-        match queue {
-            Queue::Events => format!("{}{{e0}}:s", self.0),
-            Queue::Quarantine => format!("{}{{e0}}:q", self.0),
-        }
+    pub(super) fn queue(&self, shard: u16, queue: Queue) -> String {
+        self.of_shard(shard, if queue == Queue::Events { "s" } else { "q" })
     }
 
-    pub(super) fn due(&self) -> String {
-        format!("{}{{e0}}:due", self.0)
+    pub(super) fn due(&self, shard: u16) -> String {
+        self.of_shard(shard, "due")
     }
 
-    pub(super) fn delayed(&self) -> String {
-        format!("{}{{e0}}:delayed", self.0)
+    pub(super) fn delayed(&self, shard: u16) -> String {
+        self.of_shard(shard, "delayed")
     }
 
-    pub(super) fn dead_letters(&self) -> String {
-        format!("{}{{e0}}:dead", self.0)
+    pub(super) fn dead_letters(&self, shard: u16) -> String {
+        self.of_shard(shard, "dead")
     }
 
-    pub(super) fn mark(&self, event_id: &str) -> String {
-        format!("{}{{e0}}:i:{event_id}", self.0)
+    pub(super) fn mark(&self, shard: u16, event_id: &str) -> String {
+        format!("{}{{e{shard}}}:i:{event_id}", self.0)
+    }
+
+    /// Beside the first shard, which there always is.
+    pub(super) fn shards(&self) -> String {
+        self.of_shard(0, "shards")
+    }
+
+    fn of_shard(&self, shard: u16, kind: &str) -> String {
+        format!("{}{{e{shard}}}:{kind}", self.0)
     }
 }
 
