@@ -9,6 +9,7 @@ mod codes;
 mod consents;
 mod dead_letters;
 mod deliveries;
+mod erasures;
 mod events;
 mod health;
 mod idempotency;
@@ -37,6 +38,7 @@ pub use consents::{
 };
 pub use dead_letters::{Backlog, DeadLetter, DeadLetterStore};
 pub use deliveries::{DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded};
+pub use erasures::{ErasureStore, Place, Stored, StoredPage};
 pub use events::{
     Claim, Due, Entry, EventReader, EventStore, Failures, GroupMember, MARK_KEPT, Publish, Published, Queue,
     SUSPICIOUS_STARTS, Suspects, Swept,
@@ -63,6 +65,7 @@ pub trait Store:
     + BreakerStore
     + TokenStore
     + EventStore
+    + ErasureStore
     + ShardStore
     + DeadLetterStore
     + QuarantineStore
@@ -81,6 +84,7 @@ impl<T> Store for T where
         + BreakerStore
         + TokenStore
         + EventStore
+        + ErasureStore
         + ShardStore
         + ShardStore
         + DeadLetterStore

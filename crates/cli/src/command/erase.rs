@@ -8,6 +8,7 @@ use textproof::{
     PhoneNumber,
     consent::ConsentLedger,
     store::{Erased, PhoneStore, Store},
+    stream::{ErasedEvents, EventErasure},
 };
 use textproof_service::{assemble, config::Config};
 
@@ -32,18 +33,40 @@ pub(crate) async fn run(
         ("sends", json!(state.sends)),
         ("purposes_with_failures", json!(state.failures.len())),
     ];
+    let (events, tenants) = (event_erasure(config, &store)?, config.tenants());
     if options.yes {
         let erased = otp.erase(&phone).await.context(AGAIN)?;
         let elsewhere = of_other_tenants(config, &store, &phone).await?;
         facts.push(("keys_erased", json!(erased.keys + elsewhere.keys)));
+        // After the marks: what is said about consent in these events leaves no evidence any more.
+        let gone = events.erase(&tenants, &phone).await.context(AGAIN)?;
         facts.push(("statements_erased", json!(erased.statements + elsewhere.statements)));
+        facts.extend(counted(gone));
     } else {
+        facts.extend(counted(events.find(&tenants, &phone).await.context("nothing was erased")?));
         let next =
             "add --yes to forget all of it, and what they said about consent; that they opted out stays";
         facts.push(("next", json!(next)));
     }
     output::facts(json, &facts)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn event_erasure(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<EventErasure> {
+    let consent = config.consent()?;
+    let ledger = ConsentLedger::new(Arc::clone(store), config.fingerprint_key()?)
+        .with_keywords(consent.keywords)
+        .with_open_endpoints(consent.open_endpoints);
+    Ok(EventErasure::new(Arc::clone(store), ledger))
+}
+
+fn counted(events: ErasedEvents) -> [(&'static str, serde_json::Value); 4] {
+    [
+        ("events", json!(events.events)),
+        ("delayed_events", json!(events.delayed)),
+        ("dead_letters", json!(events.dead_letters)),
+        ("quarantined", json!(events.quarantined)),
+    ]
 }
 
 /// What the same person said to the other tenants whose endpoints are configured here.

@@ -8,6 +8,7 @@ mod codes;
 mod consents;
 mod dead_letters;
 mod deliveries;
+mod erasures;
 mod events;
 mod expiring;
 mod failures;

@@ -15,6 +15,7 @@ mod dead_letters;
 mod deliveries;
 mod driver;
 mod durable;
+mod erasures;
 mod events;
 mod grouped;
 mod health;

@@ -14,6 +14,7 @@ mod deliveries;
 mod denials;
 mod deniers;
 mod edges;
+mod event_erasure;
 mod event_kinds;
 mod events;
 mod failover;

@@ -1,8 +1,10 @@
 //! `redeem`, `phone`, `unlock` and `erase`: what an operator, or the next step of an application, does.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use textproof::store::Consent;
 
 use super::Desk;
+use crate::fixture::{EVENTS, QUARANTINE, http, post, reply, websms};
 
 const PHONE: &str = "021 123 4567";
 const E164: &str = "+64211234567";
@@ -105,4 +107,28 @@ async fn a_phone_is_shown_masked_unlocked_and_erased_when_asked_twice() {
     let gone = desk.run(&["--json", "phone", PHONE]).await.json();
     assert_eq!((&gone["codes"], &gone["sends"]), (&json!([]), &json!(0)));
     assert!(gone["erased_at_ms"].is_u64(), "{gone}");
+}
+
+#[tokio::test]
+async fn events_of_an_erased_phone_are_erased_and_a_stop_among_them_holds() {
+    let desk = Desk::start().await;
+    let world = &desk.world;
+    let ingest = world.binary("webhook-ingest").listen().await;
+    for body in [
+        reply("m1", E164, "canary: my secret", 1),
+        reply("m2", E164, "STOP", 2),
+        reply("m3", "+64217654321", "hello", 3),
+        format!(r#"{{"type":"unheard-of","about":"{E164}"}}"#),
+    ] {
+        assert_eq!(post(&http(), &websms(&ingest), body).await.0, 200);
+    }
+    let counted = |ended: &Value| (ended["events"].as_u64(), ended["quarantined"].as_u64());
+    let dry = desk.run(&["--json", "erase", PHONE]).await;
+    assert_eq!((dry.status, counted(&dry.json())), (0, (Some(2), Some(1))), "{}", dry.output());
+    assert_eq!((world.depth(EVENTS).await, world.depth(QUARANTINE).await), (3, 1));
+    let done = desk.run(&["--json", "erase", PHONE, "--yes"]).await;
+    assert_eq!((done.status, counted(&done.json())), (0, (Some(2), Some(1))), "{}", done.output());
+    assert_eq!((world.depth(EVENTS).await, world.depth(QUARANTINE).await), (1, 0));
+    let said = world.ledger().read("default", E164, "552").await.expect("Redis answers");
+    assert_eq!(said.map(|said| said.consent), Some(Consent::Out));
 }

@@ -167,6 +167,8 @@ scripts! {
     REDRIVE = "redrive", ["held.lua", "redrive.lua"];
     SWEEP = "sweep", ["sweep.lua"];
     LET_GO = "let_go", ["let_go.lua"];
+    ERASE_EVENT = "erase_event", ["held.lua", "erase_event.lua"];
+    DELAYED_PAGE = "delayed_page", ["delayed_page.lua"];
     RETIRE = "retire", ["retire.lua"];
     AGREE = "agree", ["agree.lua"];
     QUIET_FOR = "quiet_for", ["quiet_for.lua"];

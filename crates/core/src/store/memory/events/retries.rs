@@ -13,6 +13,14 @@ impl Queues {
         self.streams.get_mut(&Queue::Events)?.remove(&position)
     }
 
+    /// Takes an entry off a stream, in whose hands it may be.
+    pub(in crate::store::memory) fn erase(&mut self, queue: Queue, position: u64) -> bool {
+        for group in self.groups.values_mut() {
+            group.pending.remove(&position);
+        }
+        self.streams.get_mut(&queue).is_some_and(|stream| stream.remove(&position).is_some())
+    }
+
     /// Gives a mark another state, if there is one.
     pub(in crate::store::memory) fn remark(
         &mut self,
