@@ -135,6 +135,20 @@ impl TestCluster {
         replica
     }
 
+    /// Kills a master and waits until its replica has its slots.
+    ///
+    /// # Panics
+    /// When it has not within 20 s, or there is none.
+    pub async fn fail_over(&self, master: usize) {
+        self.masters[master].kill();
+        let slot = u16::try_from(master * SLOTS / MASTERS).expect("a slot");
+        eventually_true(FORM_DEADLINE, "the replica has its master's slots", async || {
+            let own: RedisResult<String> = try_ask(&self.replicas[master], cmd("CLUSTER").arg("NODES")).await;
+            own.is_ok_and(|own| owns(&own, slot))
+        })
+        .await;
+    }
+
     /// Has a master reached at another port, that of a [`FaultProxy`](crate::FaultProxy) before it: from now
     /// on, this is where clients are sent to.
     ///

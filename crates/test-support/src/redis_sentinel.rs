@@ -68,6 +68,28 @@ impl RedisSentinel {
         Self::begin(builder, Some(Passwords { servers: servers.into(), sentinels: sentinels.into() })).await
     }
 
+    /// One sentinel that calls this server the primary, whatever it is, and never acts. It is one whose knowledge is old.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn naming(server: &TestRedis) -> Self {
+        let sentinel = Watcher::start(server.port(), None).await;
+        Self { nodes: Vec::new(), sentinels: vec![sentinel], passwords: None }
+    }
+
+    /// Has all sentinels name another server from now on, without a word to any server.
+    ///
+    /// # Panics
+    /// When a sentinel does not answer.
+    pub async fn name_instead(&self, server: &TestRedis) {
+        for sentinel in &self.sentinels {
+            let _: () = self.ask(sentinel, &["REMOVE", NAME]).await.expect("the sentinel answers");
+            let port = server.port().to_string();
+            let monitor = ["MONITOR", NAME, "127.0.0.1", &port, "2"];
+            let _: () = self.ask(sentinel, &monitor).await.expect("the sentinel answers");
+        }
+    }
+
     /// `redis+sentinel://` with all sentinels, and the servers' password.
     pub fn url(&self) -> String {
         let user =

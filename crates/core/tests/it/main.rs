@@ -39,6 +39,8 @@ mod replicated_events;
 mod replies;
 mod retries;
 mod schema;
+mod sentinel;
+mod sentinel_failover;
 mod sessions;
 mod shards;
 mod shared_token;
