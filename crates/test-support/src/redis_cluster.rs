@@ -41,11 +41,22 @@ impl TestCluster {
     /// # Panics
     /// As [`TestCluster::start`].
     pub async fn start_with_replicas() -> Self {
-        let node = node().arg("cluster-node-timeout", "1000").arg("cluster-replica-validity-factor", "0");
+        let node = node()
+            .arg("cluster-node-timeout", "1000")
+            .arg("cluster-replica-validity-factor", "0")
+            .arg("repl-diskless-sync-delay", "0");
         let mut cluster = Self::of(node.clone()).await;
         for master in 0..MASTERS {
             let replica = cluster.add_replica(master, node.clone()).await;
             cluster.replicas.push(replica);
+        }
+        // A replica asks those masters for their vote that it knows.
+        for node in cluster.masters.iter().chain(&cluster.replicas) {
+            eventually_true(FORM_DEADLINE, "every node knows every other one", async || {
+                let nodes: RedisResult<String> = try_ask(node, cmd("CLUSTER").arg("NODES")).await;
+                nodes.is_ok_and(|nodes| knows_all(&nodes))
+            })
+            .await;
         }
         cluster
     }
@@ -230,6 +241,13 @@ async fn meet(node: &TestRedis, other: &TestRedis) {
     let mut meet = cmd("CLUSTER");
     meet.arg("MEET").arg("127.0.0.1").arg(other.port()).arg(other.bus_port());
     let _: () = ask(node, &meet).await;
+}
+
+/// Whether all nodes are there, reached, and either a master or a replica.
+fn knows_all(nodes: &str) -> bool {
+    let count = |flag: &str| nodes.lines().filter(|line| line.contains(flag)).count();
+    let connected = nodes.lines().filter(|line| line.contains(" connected")).count();
+    connected == 2 * MASTERS && count("slave ") == MASTERS && count("fail") + count("handshake") == 0
 }
 
 /// Reads the line about the node itself in `CLUSTER NODES`: its slots stand from the ninth field on.

@@ -15,8 +15,9 @@ const NAME: &str = "primary";
 const FORM_DEADLINE: Duration = Duration::from_secs(30);
 const FAILOVER_DEADLINE: Duration = Duration::from_secs(30);
 const START_ATTEMPTS: usize = 10;
-/// A primary that says nothing for so long is down.
-const DOWN_AFTER_MS: u64 = 500;
+/// A primary that says nothing for so long is down. Not the same for all: those that notice at once all vote for
+/// themselves, and have to wait before they vote again.
+const DOWN_AFTER_MS: [u64; SENTINELS] = [500, 700, 900];
 
 /// Three servers, of which the first begins as the primary, and three sentinels. They end with the value.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl RedisSentinel {
     /// # Panics
     /// When it does not start.
     pub async fn naming(server: &TestRedis) -> Self {
-        let sentinel = Watcher::start(server.port(), None).await;
+        let sentinel = Watcher::start(server.port(), DOWN_AFTER_MS[0], None).await;
         Self { nodes: Vec::new(), sentinels: vec![sentinel], passwords: None }
     }
 
@@ -131,6 +132,16 @@ impl RedisSentinel {
         .await
     }
 
+    /// Kills the primary, and waits for its successor.
+    ///
+    /// # Panics
+    /// When there is none within 30 s.
+    pub async fn fail_over(&self) -> &TestRedis {
+        let lost = self.primary().await;
+        lost.kill();
+        self.successor_of(lost).await
+    }
+
     /// Has the sentinels put a replica in the primary's place, though nothing is wrong with it, and returns both: the
     /// one that was and the one that is.
     ///
@@ -146,7 +157,12 @@ impl RedisSentinel {
             failover.query_async::<()>(&mut connection).await.is_ok()
         })
         .await;
-        (before, self.successor_of(before).await)
+        let after = self.successor_of(before).await;
+        eventually_true(FAILOVER_DEADLINE, "the old primary has heard of it", async || {
+            !is_primary(before).await
+        })
+        .await;
+        (before, after)
     }
 
     async fn begin(server: TestRedisBuilder, passwords: Option<Passwords>) -> Self {
@@ -155,8 +171,8 @@ impl RedisSentinel {
             tokio::join!(server.clone().start(), server.clone().start(), server.start());
         tokio::join!(second.follow(&first), third.follow(&first));
         let mut all = Self { nodes: vec![first, second, third], sentinels: Vec::new(), passwords };
-        for _ in 0..SENTINELS {
-            let sentinel = Watcher::start(all.nodes[0].port(), all.passwords.as_ref()).await;
+        for down_after in DOWN_AFTER_MS {
+            let sentinel = Watcher::start(all.nodes[0].port(), down_after, all.passwords.as_ref()).await;
             all.sentinels.push(sentinel);
         }
         for sentinel in &all.sentinels {
@@ -189,14 +205,14 @@ impl RedisSentinel {
 }
 
 impl Watcher {
-    async fn start(primary: u16, passwords: Option<&Passwords>) -> Self {
+    async fn start(primary: u16, down_after: u64, passwords: Option<&Passwords>) -> Self {
         for _ in 0..START_ATTEMPTS {
             let (dir, port) = (tempfile::tempdir().expect("a temporary directory"), free_port());
             let file = dir.path().join("sentinel.conf");
             let mut settings = format!(
                 "port {port}\nbind 127.0.0.1\ndir {dir}\nlogfile {dir}/redis.log\n\
                  sentinel monitor {NAME} 127.0.0.1 {primary} 2\n\
-                 sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}\n\
+                 sentinel down-after-milliseconds {NAME} {down_after}\n\
                  sentinel failover-timeout {NAME} 4000\nsentinel parallel-syncs {NAME} 2\n",
                 dir = dir.path().display(),
             );

@@ -118,9 +118,10 @@ async fn with_sentinels(min_replicas: u32) -> Outcome {
     let _collected = logs.collect();
     let servers = RedisSentinel::start().await;
     let load = Load::on(&servers.url(), min_replicas);
-    let primary = servers.primary().await;
-    let outcome =
-        load.through(async { primary.kill() }, &format!("Sentinel, min_replicas {min_replicas}")).await;
+    let kill = async {
+        servers.fail_over().await;
+    };
+    let outcome = load.through(kill, &format!("Sentinel, min_replicas {min_replicas}")).await;
     assert_eq!(logs.text().matches("no events can be taken").count(), 1, "{}", logs.text());
     outcome
 }
