@@ -88,7 +88,7 @@ async fn a_primary_that_became_a_replica_is_not_ready() {
 
 #[tokio::test]
 async fn a_call_that_a_former_primary_refuses_is_answered_by_the_new_one() {
-    for replicas in [0, 1] {
+    for (replicas, opened) in [(0, true), (1, true), (1, false)] {
         let (one, other) = (TestRedis::start().await, TestRedis::start().await);
         let _confirming = other.replica().await;
         let first = one.replica().await;
@@ -97,8 +97,11 @@ async fn a_call_that_a_former_primary_refuses_is_answered_by_the_new_one() {
         settings.min_replicas = replicas;
         let store: Arc<dyn Store> = Arc::new(RedisStore::new(&settings).expect("the URL is usable"));
         let phone = Phone::new(&store);
-        phone.send(1).await;
-        publish(&store, "before").await.expect("it is taken");
+        store.ping().await.expect("the shared connection is open");
+        if opened {
+            // And the dedicated one.
+            publish(&store, "before").await.expect("it is taken");
+        }
         drop(first);
         // Its connections stay open, as those of a primary that the sentinels cannot reach.
         one.follow(&other).await;
@@ -126,6 +129,21 @@ async fn a_reader_leaves_a_primary_that_was_cut_off() {
     })
     .await;
     assert_eq!(entry.envelope, "a");
+}
+
+#[tokio::test]
+async fn a_primary_that_comes_back_at_once_is_connected_again() {
+    let server = TestRedis::start().await;
+    let sentinel = RedisSentinel::naming(&server).await;
+    let phone = Phone::new(&crate::fixture::redis_at(&sentinel.url()));
+    for code in 0..3 {
+        phone.send(code).await;
+        server.restart().await;
+        eventually_true(SOON, "it is used again", async || {
+            phone.try_check(RequestId::random(), code, None).await.is_ok()
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -48,8 +48,7 @@ impl RedisStore {
         let unavailable = |source| StoreError::Unavailable { action, source };
         let mut route = self.connections.route(call.key());
         loop {
-            let hop = route.next().await.map_err(unavailable)?;
-            let mut connection = route.dedicated(&hop, action).await?;
+            let (hop, mut connection) = route.dedicated(action).await?;
             match run_and_wait(&mut connection, hop.asking, call, wanted).await {
                 Ok((reply, confirmed)) if confirmed >= wanted => return Ok(reply),
                 Ok((_, confirmed)) => {

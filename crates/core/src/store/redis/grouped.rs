@@ -100,8 +100,7 @@ impl Sending {
     async fn round(&self, route: &mut Route<'_>, group: &mut Group) -> Result<(), StoreError> {
         let action = self.script.name();
         let unavailable = |source| StoreError::Unavailable { action, source };
-        let hop = route.next().await.map_err(unavailable)?;
-        let mut connection = route.dedicated(&hop, action).await?;
+        let (hop, mut connection) = route.dedicated(action).await?;
         let sent = self.pipelined(&mut connection, &hop, group).await;
         let (replies, confirmed) = match sent {
             Ok(sent) => sent,

@@ -69,9 +69,8 @@ impl EventReader for StreamReader {
 async fn connect(connections: &Connections, stream: &str, group: &str) -> Result<Link, StoreError> {
     let mut route = connections.route(stream);
     loop {
-        let hop = route.next().await.map_err(|source| unavailable("open reader", source))?;
         // Detached from the pool: dropping it closes the socket, so that Redis forgets a read under way.
-        let connection = route.dedicated(&hop, "open reader").await?;
+        let (hop, connection) = route.dedicated("open reader").await?;
         let connection = deadpool_redis::Connection::take(connection);
         let mut link = Link { connection, asking: hop.asking, node: Arc::clone(&hop.node) };
         match link.create_group(stream, group).await {

@@ -121,20 +121,41 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// A dedicated connection to the server of this hop. Drop it for good after an error: a reply may still
+    /// The next server to try, and a dedicated connection to it. Drop that for good after an error: a reply may still
     /// come.
+    ///
+    /// # Errors
+    /// As [`Route::next`], and when it cannot be opened; under Sentinel, not before the deadline.
     pub(super) async fn dedicated(
-        &self,
-        hop: &Hop,
+        &mut self,
         action: &'static str,
-    ) -> Result<deadpool_redis::Connection, StoreError> {
-        hop.node.dedicated(action).await.inspect_err(|error| match (self.topology, error) {
-            (Topology::Server(_), _) => {}
-            (Topology::Sentinel(sentinel), StoreError::Unavailable { .. }) => sentinel.lose(&hop.node),
-            // A pool that is empty says nothing of the server.
-            (Topology::Sentinel(sentinel), _) => sentinel.look(),
-            (Topology::Cluster(cluster), _) => cluster.doubt(),
-        })
+    ) -> Result<(Hop, deadpool_redis::Connection), StoreError> {
+        loop {
+            let hop = self.next().await.map_err(|source| StoreError::Unavailable { action, source })?;
+            let error = match hop.node.dedicated(action).await {
+                Ok(connection) => return Ok((hop, connection)),
+                Err(error) => error,
+            };
+            match (self.topology, &error) {
+                (Topology::Server(_), _) => return Err(error),
+                // It is gone, or a replica by now.
+                (Topology::Sentinel(sentinel), StoreError::Unavailable { .. }) => sentinel.lose(&hop.node),
+                // A pool that is empty says nothing of the server.
+                (Topology::Sentinel(sentinel), _) => {
+                    sentinel.look();
+                    return Err(error);
+                }
+                (Topology::Cluster(cluster), _) => {
+                    cluster.doubt();
+                    return Err(error);
+                }
+            }
+            if Instant::now() >= self.deadline {
+                return Err(error);
+            }
+            self.refusals += 1;
+            self.pause = true;
+        }
     }
 
     /// Takes a hop's error. True when the call has surely not run and there is time for the next hop.

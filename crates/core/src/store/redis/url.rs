@@ -167,6 +167,8 @@ mod tests {
     #[test]
     fn sentinels_have_their_own_port_and_credentials() {
         let target = parse("rediss+sentinel://us%40er:pass@a,[::1]:3,[::2]/my-primary/2").unwrap();
+        let Target::Sentinel { sentinels, .. } = &target else { panic!("sentinels") };
+        assert!(sentinels.iter().all(|info| info.redis_settings().password().is_none()), "not the servers'");
         let target = target.asking_as(Some("watcher"), "word").unwrap();
         let Target::Sentinel { sentinels, name, server } = target else { panic!("sentinels") };
         let addresses: Vec<_> = sentinels.iter().map(|info| info.addr().to_string()).collect();

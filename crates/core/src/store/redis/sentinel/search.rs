@@ -82,7 +82,10 @@ impl Search {
     async fn ask(&self, sentinel: &Node) -> RedisResult<Address> {
         let mut command = redis::cmd("SENTINEL");
         command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
-        let named: Option<(String, u16)> = command.query_async(&mut sentinel.shared()).await?;
+        let named: Option<(String, u16)> = command
+            .query_async(&mut sentinel.shared())
+            .await
+            .map_err(|error| said_by("a sentinel cannot be asked", sentinel.address.as_ref(), &error))?;
         let (host, port) = named.ok_or_else(|| {
             let text = "the sentinels know no primary of this name";
             RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, text, self.name.clone()))
@@ -99,6 +102,14 @@ impl Search {
             _ => ConnectionAddr::Tcp(host, port),
         };
         let info = self.template.clone().set_addr(place);
-        Node::of_primary(info, self.timeouts, &self.driver).await.map(Arc::new)
+        let unusable =
+            |error| said_by("the server that a sentinel names cannot be used", Some(address), &error);
+        Node::of_primary(info, self.timeouts, &self.driver).await.map(Arc::new).map_err(unusable)
     }
+}
+
+/// Names who is at fault; and a caller must not take a search that failed for a call of its own that was cut off.
+fn said_by(what: &'static str, address: Option<&Address>, error: &RedisError) -> RedisError {
+    let address = address.map(ToString::to_string).unwrap_or_default();
+    (ErrorKind::Client, what, format!("{address}: {error}")).into()
 }
