@@ -34,6 +34,8 @@ pub fn shared_store(config: &Config) -> Result<Arc<dyn Store>, ConfigError> {
     redis.key_prefix = settings.key_prefix;
     redis.min_replicas = settings.min_replicas;
     redis.shards = config.shards()?;
+    redis.sentinel_user = settings.sentinel_user;
+    redis.sentinel_password = settings.sentinel_password;
     redis.authorities = settings.authorities;
     let store = RedisStore::new(&redis).map_err(|error| {
         let key = if matches!(error, RedisSetupError::Authorities) { "redis.ca_file" } else { "redis.url" };

@@ -94,12 +94,6 @@ impl Config {
         ConfigError::invalid(path, place, problem)
     }
 
-    fn unsupported(&self, section: &str, key: &str, problem: impl Into<String>) -> ConfigError {
-        let path = schema::path(section, key);
-        let place = self.place(&path);
-        ConfigError::unsupported(path, place, problem)
-    }
-
     fn missing(&self, section: &str, key: &str) -> ConfigError {
         let variable = schema::variable(section, key);
         let remedy = format!("set it in {} or as {variable}", self.file);

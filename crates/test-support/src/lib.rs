@@ -1,4 +1,4 @@
-//! What the tests of this workspace stand on: a Redis server or cluster of their own, a TCP proxy that breaks
+//! What the tests of this workspace stand on: a Redis server, one with replicas and sentinels, or a cluster of their own, a TCP proxy that breaks
 //! connections at a chosen byte, a certificate authority, real binaries as child processes, and waiting for conditions.
 //!
 //! It knows nothing of the crates it serves, so that a mistake there cannot hide here. Everything it
@@ -13,6 +13,7 @@ mod ports;
 mod process;
 mod redis_cluster;
 mod redis_dump;
+mod redis_sentinel;
 mod redis_server;
 mod signal;
 
@@ -24,4 +25,5 @@ pub use ports::free_port;
 pub use process::{Process, ProcessBuilder, binary};
 pub use redis_cluster::{Migration, TestCluster};
 pub use redis_dump::{KeyDump, RedisDump};
+pub use redis_sentinel::RedisSentinel;
 pub use redis_server::{Fsync, TestRedis, TestRedisBuilder};

@@ -1,10 +1,11 @@
-//! A Redis Cluster of one's own: three masters on free ports, without replicas.
+//! A Redis Cluster of one's own: three masters on free ports, each with a replica where a test
+//! wants one to take over.
 
 use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue, InfoDict, RedisResult, cmd};
 
-use crate::{RedisDump, TestRedis, eventually_true};
+use crate::{RedisDump, TestRedis, TestRedisBuilder, eventually_true};
 
 mod migration;
 
@@ -21,6 +22,8 @@ const FORM_DEADLINE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct TestCluster {
     masters: Vec<TestRedis>,
+    /// One for each master, or none at all.
+    replicas: Vec<TestRedis>,
 }
 
 impl TestCluster {
@@ -29,11 +32,39 @@ impl TestCluster {
     /// # Panics
     /// When `redis-server` is missing, older than 7.0, or the cluster does not form within 20 s.
     pub async fn start() -> Self {
-        // A master that a test has stopped takes only its own keys with it.
-        let node = TestRedis::builder().cluster_node().arg("cluster-require-full-coverage", "no");
+        Self::of(node()).await
+    }
+
+    /// As [`TestCluster::start`], with a replica for each master that takes its place a second or two after it has
+    /// gone.
+    ///
+    /// # Panics
+    /// As [`TestCluster::start`].
+    pub async fn start_with_replicas() -> Self {
+        let node = node()
+            .arg("cluster-node-timeout", "1000")
+            .arg("cluster-replica-validity-factor", "0")
+            .arg("repl-diskless-sync-delay", "0");
+        let mut cluster = Self::of(node.clone()).await;
+        for master in 0..MASTERS {
+            let replica = cluster.add_replica(master, node.clone()).await;
+            cluster.replicas.push(replica);
+        }
+        // A replica asks those masters for their vote that it knows.
+        for node in cluster.masters.iter().chain(&cluster.replicas) {
+            eventually_true(FORM_DEADLINE, "every node knows every other one", async || {
+                let nodes: RedisResult<String> = try_ask(node, cmd("CLUSTER").arg("NODES")).await;
+                nodes.is_ok_and(|nodes| knows_all(&nodes))
+            })
+            .await;
+        }
+        cluster
+    }
+
+    async fn of(node: TestRedisBuilder) -> Self {
         let (first, second, third) =
             tokio::join!(node.clone().start(), node.clone().start(), node.clone().start());
-        let cluster = Self { masters: vec![first, second, third] };
+        let cluster = Self { masters: vec![first, second, third], replicas: Vec::new() };
         cluster.share_slots().await;
         cluster.meet().await;
         cluster
@@ -48,6 +79,11 @@ impl TestCluster {
     /// The masters, to be frozen, killed, monitored or asked one by one.
     pub fn masters(&self) -> &[TestRedis] {
         &self.masters
+    }
+
+    /// The replicas, in the order of their masters.
+    pub fn replicas(&self) -> &[TestRedis] {
+        &self.replicas
     }
 
     /// The slot of a key.
@@ -88,11 +124,15 @@ impl TestCluster {
     /// # Panics
     /// When it has not within 20 s.
     pub async fn replica_of(&self, master: usize) -> TestRedis {
+        self.add_replica(master, TestRedis::builder().cluster_node()).await
+    }
+
+    async fn add_replica(&self, master: usize, settings: TestRedisBuilder) -> TestRedis {
         let master = &self.masters[master];
         let mut set = cmd("CONFIG");
         set.arg("SET").arg("repl-diskless-sync-delay").arg(0);
         let _: () = ask(master, &set).await;
-        let replica = TestRedis::builder().cluster_node().start().await;
+        let replica = settings.start().await;
         meet(&replica, master).await;
         let id: String = ask(master, cmd("CLUSTER").arg("MYID")).await;
         eventually_true(FORM_DEADLINE, "the replica follows its master", async || {
@@ -104,6 +144,20 @@ impl TestCluster {
         })
         .await;
         replica
+    }
+
+    /// Kills a master and waits until its replica has its slots.
+    ///
+    /// # Panics
+    /// When it has not within 20 s, or there is none.
+    pub async fn fail_over(&self, master: usize) {
+        self.masters[master].kill();
+        let slot = u16::try_from(master * SLOTS / MASTERS).expect("a slot");
+        eventually_true(FORM_DEADLINE, "the replica has its master's slots", async || {
+            let own: RedisResult<String> = try_ask(&self.replicas[master], cmd("CLUSTER").arg("NODES")).await;
+            own.is_ok_and(|own| owns(&own, slot))
+        })
+        .await;
     }
 
     /// Has a master reached at another port, that of a [`FaultProxy`](crate::FaultProxy) before it: from now
@@ -178,10 +232,22 @@ impl TestCluster {
     }
 }
 
+/// A master that a test has stopped takes only its own keys with it.
+fn node() -> TestRedisBuilder {
+    TestRedis::builder().cluster_node().arg("cluster-require-full-coverage", "no")
+}
+
 async fn meet(node: &TestRedis, other: &TestRedis) {
     let mut meet = cmd("CLUSTER");
     meet.arg("MEET").arg("127.0.0.1").arg(other.port()).arg(other.bus_port());
     let _: () = ask(node, &meet).await;
+}
+
+/// Whether all nodes are there, reached, and either a master or a replica.
+fn knows_all(nodes: &str) -> bool {
+    let count = |flag: &str| nodes.lines().filter(|line| line.contains(flag)).count();
+    let connected = nodes.lines().filter(|line| line.contains(" connected")).count();
+    connected == 2 * MASTERS && count("slave ") == MASTERS && count("fail") + count("handshake") == 0
 }
 
 /// Reads the line about the node itself in `CLUSTER NODES`: its slots stand from the ninth field on.

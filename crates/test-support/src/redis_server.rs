@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::{Monitor, RedisDump, eventually_true, free_port, redis_dump, signal};
 
-mod launch;
+pub(crate) mod launch;
 mod settings;
 
 pub use settings::{Fsync, TestRedisBuilder};
@@ -84,27 +84,47 @@ impl TestRedis {
     /// # Panics
     /// When it does not catch up within 20 s.
     pub async fn replica(&self) -> Self {
+        let replica = Self::builder().start().await;
+        replica.follow(self).await;
+        replica
+    }
+
+    /// Makes it a replica of another server, and waits until it has caught up.
+    ///
+    /// # Panics
+    /// When it has not within 20 s.
+    pub async fn follow(&self, primary: &Self) {
         // By default a primary waits five seconds for more replicas before it sends its data.
         let mut set = redis::cmd("CONFIG");
         set.arg("SET").arg("repl-diskless-sync-delay").arg(0);
-        let _: () = set.query_async(&mut self.connection().await).await.expect("the primary answers");
-        let primary = format!("127.0.0.1 {}", self.port);
-        let replica = Self::builder().arg("replicaof", &primary).start().await;
+        let _: () = set.query_async(&mut primary.connection().await).await.expect("the primary answers");
+        let mut follow = redis::cmd("REPLICAOF");
+        follow.arg("127.0.0.1").arg(primary.port);
+        let _: () = follow.query_async(&mut self.connection().await).await.expect("the replica answers");
         eventually_true(REPLICA_DEADLINE, "the replica has caught up", async || {
             let info: redis::RedisResult<redis::InfoDict> =
-                redis::cmd("INFO").arg("replication").query_async(&mut replica.connection().await).await;
+                redis::cmd("INFO").arg("replication").query_async(&mut self.connection().await).await;
             info.is_ok_and(|info| info.get::<String>("master_link_status").as_deref() == Some("up"))
         })
         .await;
         // The primary counts it for `WAIT` only from its first acknowledgement on.
-        let online = format!("port={},state=online", replica.port);
+        let online = format!("port={},state=online", self.port);
         eventually_true(REPLICA_DEADLINE, "the primary counts the replica", async || {
             let info: redis::RedisResult<String> =
-                redis::cmd("INFO").arg("replication").query_async(&mut self.connection().await).await;
+                redis::cmd("INFO").arg("replication").query_async(&mut primary.connection().await).await;
             info.is_ok_and(|info| info.contains(&online))
         })
         .await;
-        replica
+    }
+
+    /// Makes it a primary: `REPLICAOF NO ONE`.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn lead(&self) {
+        let mut lead = redis::cmd("REPLICAOF");
+        lead.arg("NO").arg("ONE");
+        let _: () = lead.query_async(&mut self.connection().await).await.expect("the server answers");
     }
 
     /// Stops the server as an operator would (SIGTERM) and waits until it has ended.

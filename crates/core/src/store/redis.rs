@@ -1,10 +1,10 @@
-//! The store for fleets: Redis 6.2 or later, one server or a cluster, through one shared multiplexed
+//! The store for fleets: Redis 6.2 or later, one server, a primary that Sentinel watches over, or a cluster, through one shared multiplexed
 //! connection to each server.
 //!
 //! `keys` is the whole schema, `scripts` lists every Lua script, and there is one file per port. Blocking
 //! reads have a connection of their own, which a pool opens within its deadlines: a blocking command on the
 //! shared one would stall everybody behind it. The ports do not know which topology they talk to: that is
-//! `connection`, `route` and `cluster`.
+//! `connection`, `route`, `sentinel` and `cluster`.
 
 mod breakers;
 mod cluster;
@@ -28,10 +28,12 @@ mod phones;
 mod position;
 mod quarantine;
 mod reader;
+mod refusal;
 mod replies;
 mod reply;
 mod route;
 mod script;
+mod sentinel;
 mod shards;
 mod shared;
 mod tokens;

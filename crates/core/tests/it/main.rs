@@ -42,6 +42,8 @@ mod replies;
 mod retries;
 mod reviews;
 mod schema;
+mod sentinel;
+mod sentinel_failover;
 mod sessions;
 mod shards;
 mod shared_token;

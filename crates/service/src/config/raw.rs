@@ -29,6 +29,9 @@ pub(super) struct Raw {
 pub(super) struct RawRedis {
     pub(super) url: Option<SecretString>,
     pub(super) url_file: Option<String>,
+    pub(super) sentinel_user: Option<String>,
+    pub(super) sentinel_password: Option<SecretString>,
+    pub(super) sentinel_password_file: Option<String>,
     pub(super) ca_file: Option<String>,
     pub(super) key_prefix: String,
     pub(super) min_replicas: u64,

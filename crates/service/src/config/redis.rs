@@ -16,6 +16,10 @@ const MOST_REPLICAS: u32 = 16;
 pub struct RedisSettings {
     /// Where it is.
     pub url: RedisUrl,
+    /// Who asks the sentinels, where they have users.
+    pub sentinel_user: Option<String>,
+    /// The sentinels' password, where they have one.
+    pub sentinel_password: Option<SecretString>,
     /// Who signs its certificate, as PEM, where that is none of the system's authorities.
     pub authorities: Option<Vec<u8>>,
     /// The beginning of every key: `tp1:`.
@@ -29,8 +33,8 @@ pub struct RedisSettings {
 pub enum RedisUrl {
     /// In this process, for `dev` and `tour`.
     Memory,
-    /// A Redis server, `redis://…` or `rediss://…`, or a cluster, `redis+cluster://…` or
-    /// `rediss+cluster://…`; secret because of the password in it.
+    /// A Redis server, `redis://…` or `rediss://…`, one that sentinels name, `redis+sentinel://…` or
+    /// `rediss+sentinel://…`, or a cluster, `redis+cluster://…` or `rediss+cluster://…`; secret because of the password in it.
     Server(SecretString),
 }
 
@@ -52,7 +56,8 @@ impl Config {
         let key_prefix = KeyPrefix::new(redis.key_prefix.as_str())
             .map_err(|error| self.invalid("redis", "key_prefix", error.to_string()))?;
         let authorities = self.authorities(&url)?;
-        Ok(RedisSettings { url, authorities, key_prefix, min_replicas })
+        let (sentinel_user, sentinel_password) = self.asking_sentinels(&url)?;
+        Ok(RedisSettings { url, sentinel_user, sentinel_password, authorities, key_prefix, min_replicas })
     }
 
     /// The store, for processes that share it: never in memory.
@@ -68,6 +73,29 @@ impl Config {
                     "`memory:` is one process's own: this process shares its state, and needs redis://";
                 Err(self.invalid("redis", "url", problem))
             }
+        }
+    }
+
+    /// Who asks the sentinels, and with which password.
+    fn asking_sentinels(
+        &self,
+        url: &RedisUrl,
+    ) -> Result<(Option<String>, Option<SecretString>), ConfigError> {
+        let redis = &self.raw.redis;
+        let (value, file) = (redis.sentinel_password.as_ref(), redis.sentinel_password_file.as_deref());
+        let password = self.secret("redis", "sentinel_password", value, file)?;
+        let sentinels = matches!(url, RedisUrl::Server(url) if url.expose_secret().contains("+sentinel://"));
+        let set = if password.is_some() { Some("sentinel_password") } else { None };
+        match set.or(redis.sentinel_user.as_ref().map(|_| "sentinel_user")) {
+            Some(key) if !sentinels => {
+                let problem = "is for redis+sentinel:// alone: this URL names no sentinels";
+                Err(self.invalid("redis", key, problem))
+            }
+            Some("sentinel_user") => {
+                let problem = "needs redis.sentinel_password: a user is nobody without one";
+                Err(self.invalid("redis", "sentinel_user", problem))
+            }
+            _ => Ok((redis.sentinel_user.clone(), password)),
         }
     }
 
@@ -89,9 +117,8 @@ impl Config {
         let text = url.expose_secret();
         match text.split_once(':') {
             Some(("memory", "")) => Ok(RedisUrl::Memory),
-            Some(("redis+sentinel", _)) => {
-                let problem = "redis+sentinel:// is not supported by this version";
-                Err(self.unsupported("redis", "url", problem))
+            Some(("redis+sentinel" | "rediss+sentinel", rest)) if names_a_primary(rest) => {
+                Ok(RedisUrl::Server(url))
             }
             Some(("redis" | "rediss" | "redis+cluster" | "rediss+cluster", rest))
                 if rest.starts_with("//") && rest.len() > 2 =>
@@ -99,10 +126,16 @@ impl Config {
                 Ok(RedisUrl::Server(url))
             }
             _ => {
-                let forms = "must be redis://HOST:PORT, rediss://HOST:PORT, redis+cluster://HOST:PORT,HOST:PORT \
-                             or memory:";
+                let forms = "must be redis://HOST:PORT, rediss://HOST:PORT, redis+cluster://HOST:PORT,HOST:PORT, \
+                             redis+sentinel://HOST:PORT,HOST:PORT/NAME or memory:";
                 Err(self.invalid("redis", "url", forms))
             }
         }
     }
+}
+
+/// Whether something stands between the sentinels and the end: what, the store looks at.
+fn names_a_primary(rest: &str) -> bool {
+    let hosts_and_name = rest.strip_prefix("//").and_then(|rest| rest.rsplit('@').next()?.split_once('/'));
+    hosts_and_name.is_some_and(|(hosts, name)| !hosts.is_empty() && !name.is_empty())
 }

@@ -63,6 +63,9 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &[
             Key::new("url", Address),
             Key::new("url_file", Text),
+            Key::new("sentinel_user", Text),
+            Key::new("sentinel_password", Secret),
+            Key::new("sentinel_password_file", Text),
             Key::new("ca_file", Text),
             Key::new("key_prefix", Text).or(r#""tp1:""#).also(&["TEXTPROOF_KEY_PREFIX"]),
             Key::new("min_replicas", Number).or("0"),

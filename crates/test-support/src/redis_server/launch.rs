@@ -16,7 +16,7 @@ const START_DEADLINE: Duration = Duration::from_secs(20);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The server ended before it answered: most often because its port was taken. Holds its log.
-pub(super) struct NotStarted(String);
+pub(crate) struct NotStarted(String);
 
 impl fmt::Display for NotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,8 +26,13 @@ impl fmt::Display for NotStarted {
 
 /// Starts the server and waits until it answers, with its data loaded.
 pub(super) async fn launch(settings: &TestRedisBuilder, dir: &Path, port: u16) -> Result<Child, NotStarted> {
+    start(&settings.arguments(dir, port), &settings.url(port), dir).await
+}
+
+/// Starts `redis-server` with these arguments and waits until it answers at this URL.
+pub(crate) async fn start(arguments: &[String], url: &str, dir: &Path) -> Result<Child, NotStarted> {
     let spawned = Command::new("redis-server")
-        .args(settings.arguments(dir, port))
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -39,12 +44,11 @@ pub(super) async fn launch(settings: &TestRedisBuilder, dir: &Path, port: u16) -
         }
         Err(error) => panic!("redis-server cannot be run: {error}"),
     };
-    let url = settings.url(port);
     let answers = eventually(START_DEADLINE, "redis-server answers after its start", async || {
         if child.get().try_wait().expect("a child of ours").is_some() {
             return Some(false);
         }
-        let pid = answering_pid(&url).await.ok()?;
+        let pid = answering_pid(url).await.ok()?;
         (pid == Some(child.get().id())).then_some(true)
     })
     .await;
@@ -52,7 +56,7 @@ pub(super) async fn launch(settings: &TestRedisBuilder, dir: &Path, port: u16) -
 }
 
 /// A connection with timeouts that a loaded machine can keep.
-pub(super) async fn connect(url: &str) -> Result<MultiplexedConnection, RedisError> {
+pub(crate) async fn connect(url: &str) -> Result<MultiplexedConnection, RedisError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(TIMEOUT))
         .set_response_timeout(Some(TIMEOUT));

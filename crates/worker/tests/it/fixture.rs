@@ -11,7 +11,7 @@ use textproof::{
     event::{Content, ContentDigest, Event, EventId, Identity, Reply},
     store::{
         Backlog, DeadLetter, DeadLetterStore as _, EventStore, GroupMember, MemoryStore, Order, Publish,
-        Queue, SUSPICIOUS_STARTS, Suspects,
+        Published, Queue, SUSPICIOUS_STARTS, StoreError, Suspects,
     },
     stream::{Outgoing, Producer},
 };
@@ -31,6 +31,11 @@ pub(crate) fn identity(text: &str) -> Identity {
 }
 
 pub(crate) async fn publish_to(store: Arc<dyn EventStore>, text: &str) {
+    try_publish_to(store, text).await.expect("the store answers");
+}
+
+/// As [`publish_to`], where a fault is allowed.
+pub(crate) async fn try_publish_to(store: Arc<dyn EventStore>, text: &str) -> Result<Published, StoreError> {
     let identity = identity(text);
     let content = Content::Reply(Reply {
         message_id: None,
@@ -52,7 +57,7 @@ pub(crate) async fn publish_to(store: Arc<dyn EventStore>, text: &str) {
     };
     let producer = Producer::new(store);
     let outgoing = Outgoing::event(&event, &identity, digest, text.to_owned().into());
-    producer.publish(&outgoing).await.expect("the store answers");
+    producer.publish(&outgoing).await
 }
 
 pub(crate) async fn depth(store: &MemoryStore) -> u64 {

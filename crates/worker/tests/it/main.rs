@@ -1,8 +1,10 @@
-//! The engine on the embedded store, with handlers that do as they are told.
+//! The engine on the embedded store and, where it must recover, on real servers, with handlers that do as they are told.
 
 mod consent;
 mod engine;
+mod failover;
 mod fixture;
 mod others;
+mod recovery;
 mod rules;
 mod shards;

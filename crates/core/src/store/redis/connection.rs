@@ -1,12 +1,12 @@
-//! How the store reaches Redis: the settings, and the one place that knows whether it is one server or a
-//! cluster. One connection to each server is shared and multiplexed, for everything that answers at once;
+//! How the store reaches Redis: the settings, and the one place that knows whether it is one server, one
+//! that Sentinel names, or a cluster. One connection to each server is shared and multiplexed, for everything that answers at once;
 //! blocking commands have one of their own.
 
 use std::{sync::Arc, time::Duration};
 
 use redis::{Cmd, RedisError, RedisResult};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::Instant};
 
 use super::{
     cluster::Cluster,
@@ -14,6 +14,7 @@ use super::{
     keys::KeyPrefix,
     node::{Node, Timeouts},
     route::Route,
+    sentinel::Sentinel,
     shared::SharedConnection,
     url::{self, Target},
 };
@@ -21,8 +22,13 @@ use super::{
 /// How to reach Redis. `Debug` hides the URL: it may hold a password.
 #[derive(Clone)]
 pub struct RedisSettings {
-    /// `redis://` or `rediss://`, and `redis+cluster://` or `rediss+cluster://` with some nodes of a cluster.
+    /// `redis://` or `rediss://`; `redis+sentinel://` or `rediss+sentinel://` with the sentinels and the primary's name;
+    /// `redis+cluster://` or `rediss+cluster://` with some nodes of a cluster.
     pub url: SecretString,
+    /// Who asks the sentinels, where they have users. The user in the URL is for the servers alone.
+    pub sentinel_user: Option<String>,
+    /// The sentinels' password, where they have one. The password in the URL is for the servers alone.
+    pub sentinel_password: Option<SecretString>,
     /// The authorities that sign the server's certificate, as PEM, instead of the system's; for TLS alone.
     pub authorities: Option<Vec<u8>>,
     /// What every key starts with.
@@ -30,7 +36,7 @@ pub struct RedisSettings {
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long an answer may take; later, the outcome is unknown. On a cluster, also how long a call that
-    /// was sent elsewhere or put off is sent again.
+    /// was sent elsewhere or put off is sent again; with sentinels, how long it waits for a primary.
     pub response_timeout: Duration,
     /// Replicas that must have a send, its settlement, a guess or an event before its answer counts; with 0 the
     /// primary's word is enough. When too few of them confirm within a second, the call is
@@ -48,6 +54,8 @@ impl RedisSettings {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: SecretString::from(url.into()),
+            sentinel_user: None,
+            sentinel_password: None,
             authorities: None,
             key_prefix: KeyPrefix::default(),
             connect_timeout: Duration::from_secs(1),
@@ -71,12 +79,17 @@ pub enum RedisSetupError {
     /// Not a URL that this version knows.
     #[error(
         "the Redis URL is not usable: write redis://[user:password@]host[:port][/db], \
-         redis+cluster://[user:password@]host[:port],host[:port] or, for TLS, rediss://… or rediss+cluster://…"
+         redis+sentinel://[user:password@]host[:port],host[:port]/name, \
+         redis+cluster://[user:password@]host[:port],host[:port] or, for TLS, rediss://…, rediss+sentinel://… \
+         or rediss+cluster://…"
     )]
     Url,
     /// The authorities are no certificates, or there is no TLS to use them for.
     #[error("the authorities of the Redis server must be certificates in PEM, and the URL one with TLS")]
     Authorities,
+    /// Credentials for sentinels that are not there, or a user without a password.
+    #[error("a user and a password of sentinels need redis+sentinel://, and the user needs the password")]
+    Credentials,
     /// The pool of dedicated connections could not be built.
     #[error("the pool of Redis connections could not be built: {0}")]
     Pool(String),
@@ -93,6 +106,7 @@ pub(super) struct Connections {
 
 pub(super) enum Topology {
     Server(Arc<Node>),
+    Sentinel(Sentinel),
     Cluster(Arc<Cluster>),
 }
 
@@ -101,6 +115,10 @@ impl Connections {
         // rustls has no default provider in this build; a second installation is refused harmlessly.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut target = url::parse(settings.url.expose_secret())?;
+        if settings.sentinel_user.is_some() || settings.sentinel_password.is_some() {
+            let password = settings.sentinel_password.as_ref().ok_or(RedisSetupError::Credentials)?;
+            target = target.asking_as(settings.sentinel_user.as_deref(), password.expose_secret())?;
+        }
         if let Some(authorities) = &settings.authorities {
             target = target.trusting(authorities)?;
         }
@@ -108,6 +126,9 @@ impl Connections {
         let timeouts = Timeouts { connect: settings.connect_timeout, response: settings.response_timeout };
         let topology = match target {
             Target::Server(info) => Topology::Server(Arc::new(Node::new(*info, timeouts, driver.handle())?)),
+            Target::Sentinel { sentinels, name, server } => {
+                Topology::Sentinel(Sentinel::new(sentinels, name, *server, timeouts, driver.handle())?)
+            }
             Target::Cluster(seeds) => Topology::Cluster(Cluster::new(&seeds, timeouts, driver.handle())?),
         };
         Ok(Self { topology, driver })
@@ -118,7 +139,7 @@ impl Connections {
     pub(super) fn shared(&self) -> SharedConnection<'_> {
         match &self.topology {
             Topology::Server(node) => SharedConnection::Server(node.shared()),
-            Topology::Cluster(_) => SharedConnection::Cluster(&self.topology),
+            topology => SharedConnection::Routed(topology),
         }
     }
 
@@ -141,16 +162,40 @@ impl Connections {
     pub(super) async fn servers(&self) -> RedisResult<Vec<Arc<Node>>> {
         match &self.topology {
             Topology::Server(node) => Ok(vec![Arc::clone(node)]),
+            Topology::Sentinel(sentinel) => {
+                Ok(vec![sentinel.primary(Instant::now() + sentinel.patience()).await?])
+            }
             Topology::Cluster(cluster) => cluster.masters().await,
         }
     }
 
-    /// Has a cluster asked again who owns what, when this error says that it may have changed.
-    pub(super) fn doubt(&self, error: &RedisError) {
-        if let Topology::Cluster(cluster) = &self.topology
-            && (error.is_io_error() || error.is_cluster_error())
-        {
-            cluster.doubt();
+    /// Takes an error of this server: who is where may have changed, and is asked again.
+    pub(super) fn doubt(&self, node: &Arc<Node>, error: &RedisError) {
+        match &self.topology {
+            Topology::Server(_) => {}
+            Topology::Sentinel(sentinel) => sentinel.doubt(node, error),
+            Topology::Cluster(cluster) if error.is_io_error() || error.is_cluster_error() => cluster.doubt(),
+            Topology::Cluster(_) => {}
+        }
+    }
+
+    /// Replicas did not confirm: they may have another primary by now.
+    pub(super) fn look_for_the_primary(&self) {
+        if let Topology::Sentinel(sentinel) = &self.topology {
+            sentinel.look();
+        }
+    }
+
+    /// Whether the sentinels still have calls go to this server. A cluster says so in its answers.
+    pub(super) fn is_left(&self, node: &Arc<Node>) -> bool {
+        matches!(&self.topology, Topology::Sentinel(sentinel) if !sentinel.is_primary(node))
+    }
+
+    /// What names the servers, if something does.
+    pub(super) fn sentinel(&self) -> Option<&Sentinel> {
+        match &self.topology {
+            Topology::Sentinel(sentinel) => Some(sentinel),
+            _ => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{future::poll_fn, io, pin::pin, thread};
 
 use redis::{
     Cmd, Pipeline, RedisFuture, Value,
-    aio::{ConnectionLike, ConnectionManager},
+    aio::{ConnectionLike, ConnectionManager, MultiplexedConnection},
 };
 use tokio::{
     runtime::{Builder, Handle},
@@ -44,19 +44,32 @@ impl DriverThread {
 /// A shared connection. Calls are polled by the caller, but whatever they spawn, and every socket and timer
 /// that they open, lives on the thread: the driver, at the first connect and at every reconnect.
 pub(super) struct HostedConnection {
-    connection: ConnectionManager,
+    connection: Shared,
     handle: Handle,
 }
 
+/// What is shared.
+#[derive(Clone)]
+pub(super) enum Shared {
+    /// Connects again by itself: the server is the right one whatever happens to it.
+    Lasting(ConnectionManager),
+    /// Ends when it is lost: the server may be another one by then.
+    Single(MultiplexedConnection),
+}
+
 impl HostedConnection {
-    pub(super) fn new(connection: ConnectionManager, handle: Handle) -> Self {
+    pub(super) fn new(connection: Shared, handle: Handle) -> Self {
         Self { connection, handle }
     }
 }
 
 impl ConnectionLike for HostedConnection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        Box::pin(hosted(&self.handle, self.connection.send_packed_command(command)))
+        let handle = &self.handle;
+        match &mut self.connection {
+            Shared::Lasting(shared) => Box::pin(hosted(handle, shared.send_packed_command(command))),
+            Shared::Single(shared) => Box::pin(hosted(handle, shared.send_packed_command(command))),
+        }
     }
 
     fn req_packed_commands<'a>(
@@ -65,11 +78,22 @@ impl ConnectionLike for HostedConnection {
         offset: usize,
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
-        Box::pin(hosted(&self.handle, self.connection.send_packed_commands(commands, offset, count)))
+        let handle = &self.handle;
+        match &mut self.connection {
+            Shared::Lasting(shared) => {
+                Box::pin(hosted(handle, shared.send_packed_commands(commands, offset, count)))
+            }
+            Shared::Single(shared) => {
+                Box::pin(hosted(handle, shared.send_packed_commands(commands, offset, count)))
+            }
+        }
     }
 
     fn get_db(&self) -> i64 {
-        self.connection.get_db()
+        match &self.connection {
+            Shared::Lasting(shared) => shared.get_db(),
+            Shared::Single(shared) => shared.get_db(),
+        }
     }
 }
 

@@ -48,11 +48,13 @@ impl RedisStore {
         let unavailable = |source| StoreError::Unavailable { action, source };
         let mut route = self.connections.route(call.key());
         loop {
-            let hop = route.next().await.map_err(unavailable)?;
-            let mut connection = route.dedicated(&hop, action).await?;
+            let (hop, mut connection) = route.dedicated(action).await?;
             match run_and_wait(&mut connection, hop.asking, call, wanted).await {
                 Ok((reply, confirmed)) if confirmed >= wanted => return Ok(reply),
-                Ok((_, confirmed)) => return Err(StoreError::Unconfirmed { action, confirmed, wanted }),
+                Ok((_, confirmed)) => {
+                    self.connections.look_for_the_primary();
+                    return Err(StoreError::Unconfirmed { action, confirmed, wanted });
+                }
                 Err(error) => {
                     if !matches!(error.kind(), ErrorKind::Server(_)) {
                         // Closed instead of given back to the pool: a reply may still be on the way.

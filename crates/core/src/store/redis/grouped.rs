@@ -10,12 +10,13 @@
 
 use std::sync::Arc;
 
-use redis::{Arg, Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, aio::ConnectionLike};
+use redis::{Arg, Cmd, RedisError, RedisResult, Value, aio::ConnectionLike};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     connection::Connections,
     durable::{confirmed_by, wait},
+    refusal::has_not_run,
     route::{Hop, Route},
     script::{Call, LuaScript, is_forgotten},
 };
@@ -99,16 +100,16 @@ impl Sending {
     async fn round(&self, route: &mut Route<'_>, group: &mut Group) -> Result<(), StoreError> {
         let action = self.script.name();
         let unavailable = |source| StoreError::Unavailable { action, source };
-        let hop = route.next().await.map_err(unavailable)?;
-        let mut connection = route.dedicated(&hop, action).await?;
+        let (hop, mut connection) = route.dedicated(action).await?;
         let sent = self.pipelined(&mut connection, &hop, group).await;
         let (replies, confirmed) = match sent {
             Ok(sent) => sent,
             Err(error) => {
                 // Closed instead of given back to the pool: a reply may still be on the way.
                 drop(deadpool_redis::Connection::take(connection));
-                route.again(&hop, &error);
-                if error.is_connection_dropped() && !std::mem::replace(&mut group.repeated, true) {
+                if route.again(&hop, &error)
+                    || error.is_connection_dropped() && !std::mem::replace(&mut group.repeated, true)
+                {
                     return Ok(());
                 }
                 return Err(unavailable(error));
@@ -138,6 +139,7 @@ impl Sending {
         if confirmed >= self.replicas {
             return Ok(reply);
         }
+        self.connections.look_for_the_primary();
         Err(StoreError::Unconfirmed { action: self.script.name(), confirmed, wanted: self.replicas })
     }
 
@@ -159,7 +161,11 @@ impl Sending {
         }
         pipeline.add_command(wait(self.replicas));
         let mut replies = connection.req_packed_commands(&pipeline, 0, pipeline.len()).await?;
-        let confirmed = confirmed_by(replies.pop())?;
+        // A replica refuses WAIT, too, but what it says of the scripts tells that they have not run.
+        let confirmed = confirmed_by(replies.pop()).map_err(|error| {
+            let refusals = replies.iter().filter_map(|reply| reply.clone().extract_error().err());
+            refusals.into_iter().find(has_not_run).unwrap_or(error)
+        })?;
         let step = if hop.asking { 2 } else { 1 };
         Ok((replies.into_iter().skip(step - 1).step_by(step).collect(), confirmed))
     }
@@ -191,12 +197,6 @@ impl Waiting {
         // An error says that the caller has gone.
         let _ = self.answer.send(answer);
     }
-}
-
-/// True when a cluster puts the call off or sends it elsewhere.
-fn has_not_run(error: &RedisError) -> bool {
-    use ServerErrorKind::{Ask, BusyLoading, ClusterDown, Moved, TryAgain};
-    matches!(error.kind(), ErrorKind::Server(Moved | Ask | TryAgain | BusyLoading | ClusterDown))
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use redis::{RedisResult, aio::ConnectionLike};
 
-use super::{RedisStore, node::Node};
+use super::{
+    RedisStore,
+    node::{Node, is_primary},
+};
 use crate::store::{Health, HealthStore, StoreError};
 
 #[async_trait]
@@ -12,7 +15,11 @@ impl HealthStore for RedisStore {
     /// On a cluster, every master has to answer: each one that does not is a share of the phones that get no
     /// codes.
     async fn ping(&self) -> Result<(), StoreError> {
-        self.of_every_server("ping", ping).await.map(drop)
+        // A replica that was the primary answers PING.
+        match self.connections.sentinel() {
+            Some(_) => self.of_every_server("ping", role).await.map(drop),
+            None => self.of_every_server("ping", ping).await.map(drop),
+        }
     }
 
     /// On a cluster, the settings of the master that is worst off.
@@ -20,6 +27,11 @@ impl HealthStore for RedisStore {
         let all = self.of_every_server("health", health).await?;
         let masters = all.len();
         let worst = all.into_iter().reduce(worse).ok_or(StoreError::NoConnection { action: "health" })?;
+        if let Some(sentinel) = self.connections.sentinel() {
+            let (votes, sentinels) = sentinel.votes().await;
+            let server = format!("{}, the primary that {votes} of {sentinels} sentinels name", worst.server);
+            return Ok(Health { server, ..worst });
+        }
         Ok(match masters {
             1 => worst,
             _ => Health { server: format!("{}, a cluster of {masters} masters", worst.server), ..worst },
@@ -39,7 +51,7 @@ impl RedisStore {
         let several = servers.len() > 1;
         try_join_all(servers.iter().map(async |server| {
             ask(server).await.map_err(|source| {
-                self.connections.doubt(&source);
+                self.connections.doubt(server, &source);
                 match &server.address {
                     Some(address) if several => {
                         StoreError::MasterUnavailable { action, master: address.to_string(), source }
@@ -54,6 +66,10 @@ impl RedisStore {
 
 async fn ping(server: &Node) -> RedisResult<()> {
     redis::cmd("PING").query_async(&mut server.shared()).await
+}
+
+async fn role(server: &Node) -> RedisResult<()> {
+    is_primary(&mut server.shared()).await
 }
 
 async fn health(server: &Node) -> RedisResult<Health> {

@@ -3,14 +3,19 @@
 
 use std::{fmt, time::Duration};
 
-use deadpool_redis::{Manager, Pool, PoolError, Runtime};
+use deadpool_redis::{Hook, HookError, Manager, Pool, PoolBuilder, PoolError, Runtime};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, Value,
+    aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::runtime::Handle;
 
-use super::{RedisSetupError, driver::HostedConnection};
+use super::{
+    RedisSetupError,
+    driver::{HostedConnection, Shared},
+    refusal,
+    reply::Reply,
+};
 use crate::store::StoreError;
 
 /// How long a blocking read may wait in Redis, at most.
@@ -70,7 +75,7 @@ impl Address {
 pub(super) struct Node {
     /// None for a server behind a socket file.
     pub(super) address: Option<Address>,
-    shared: ConnectionManager,
+    shared: Shared,
     dedicated: Pool,
     driver: Handle,
 }
@@ -95,19 +100,39 @@ impl Node {
             ConnectionManager::new_lazy_with_config(client, config).map_err(|_| RedisSetupError::Url)?
         };
 
+        let dedicated =
+            dedicated(info, timeouts)?.build().map_err(|error| RedisSetupError::Pool(error.to_string()))?;
+        Ok(Self { address, shared: Shared::Lasting(shared), dedicated, driver: driver.clone() })
+    }
+
+    /// A server that is a primary at the moment, with its shared connection open: to be called on the driver's thread.
+    /// That one ends when it is lost, and every dedicated one is asked for its role when it is opened.
+    ///
+    /// # Errors
+    /// When it does not answer, or is no primary.
+    pub(super) async fn of_primary(
+        info: ConnectionInfo,
+        timeouts: Timeouts,
+        driver: &Handle,
+    ) -> RedisResult<Self> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(timeouts.connect))
-            .set_response_timeout(Some(DEDICATED_RESPONSE));
-        let manager = Manager::new_with_config(info, config).map_err(|_| RedisSetupError::Url)?;
-        let dedicated = Pool::builder(manager)
-            .max_size(DEDICATED_CONNECTIONS)
-            .wait_timeout(Some(timeouts.connect))
-            .create_timeout(Some(timeouts.connect))
-            .recycle_timeout(Some(timeouts.connect))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| RedisSetupError::Pool(error.to_string()))?;
-        Ok(Self { address, shared, dedicated, driver: driver.clone() })
+            .set_response_timeout(Some(timeouts.response))
+            .set_pipeline_buffer_size(PIPELINE)
+            .set_write_backpressure_boundary(WRITE_BYTES);
+        let client = Client::open(info.clone())?;
+        let mut shared = client.get_multiplexed_async_connection_with_config(&config).await?;
+        is_primary(&mut shared).await?;
+        let role = Hook::async_fn(|connection: &mut redis::aio::MultiplexedConnection, _| {
+            Box::pin(async { is_primary(connection).await.map_err(HookError::Backend) })
+        });
+        let unusable = |error: RedisSetupError| {
+            RedisError::from((ErrorKind::InvalidClientConfig, "the server cannot be used", error.to_string()))
+        };
+        let address = Address::of(&info);
+        let dedicated = dedicated(info, timeouts).map_err(unusable)?.post_create(role).build();
+        let dedicated = dedicated.map_err(|error| unusable(RedisSetupError::Pool(error.to_string())))?;
+        Ok(Self { address, shared: Shared::Single(shared), dedicated, driver: driver.clone() })
     }
 
     /// A handle on the shared connection. Never send a blocking command on it.
@@ -121,8 +146,35 @@ impl Node {
         action: &'static str,
     ) -> Result<deadpool_redis::Connection, StoreError> {
         self.dedicated.get().await.map_err(|error| match error {
-            PoolError::Backend(source) => StoreError::Unavailable { action, source },
+            PoolError::Backend(source) | PoolError::PostCreateHook(HookError::Backend(source)) => {
+                StoreError::Unavailable { action, source }
+            }
             _ => StoreError::NoConnection { action },
         })
+    }
+}
+
+fn dedicated(info: ConnectionInfo, timeouts: Timeouts) -> Result<PoolBuilder, RedisSetupError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(timeouts.connect))
+        .set_response_timeout(Some(DEDICATED_RESPONSE));
+    let manager = Manager::new_with_config(info, config).map_err(|_| RedisSetupError::Url)?;
+    Ok(Pool::builder(manager)
+        .max_size(DEDICATED_CONNECTIONS)
+        .wait_timeout(Some(timeouts.connect))
+        .create_timeout(Some(timeouts.connect))
+        .recycle_timeout(Some(timeouts.connect))
+        .runtime(Runtime::Tokio1))
+}
+
+/// Asks the server what it is.
+///
+/// # Errors
+/// When it is no primary.
+pub(super) async fn is_primary(connection: &mut impl ConnectionLike) -> RedisResult<()> {
+    let answer: Value = redis::cmd("ROLE").query_async(connection).await?;
+    match Reply::new(answer).and_then(|mut role| role.text()) {
+        Some(role) if role == "master" => Ok(()),
+        role => Err(refusal::no_primary(&role.unwrap_or_default())),
     }
 }

@@ -5,7 +5,13 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value, aio::MultiplexedConnection};
 
-use super::{connection::Connections, ms, node::MAX_BLOCK, reply::Reply, route};
+use super::{
+    connection::Connections,
+    ms,
+    node::{MAX_BLOCK, Node},
+    reply::Reply,
+    route,
+};
 use crate::store::{Claim, Entry, EventReader, Failures, GroupMember, StoreError};
 
 pub(super) struct StreamReader {
@@ -32,6 +38,10 @@ impl StreamReader {
 impl EventReader for StreamReader {
     async fn read(&mut self, count: usize, block: Duration) -> Result<Vec<Entry>, StoreError> {
         const ACTION: &str = "read";
+        if self.link.as_ref().is_some_and(|link| self.connections.is_left(&link.node)) {
+            // The server may still answer, and have nothing new for ever.
+            self.link = Some(connect(&self.connections, &self.stream, &self.member.group).await?);
+        }
         let link = self.link.as_mut().ok_or(StoreError::NoConnection { action: ACTION })?;
         let mut command = redis::cmd("XREADGROUP");
         command.arg("GROUP").arg(&self.member.group).arg(&self.member.consumer);
@@ -48,9 +58,10 @@ impl EventReader for StreamReader {
             }
             Err(error) => error,
         };
-        self.link = None;
-        // Where the slot has moved to, the next reader finds out.
-        self.connections.doubt(&error);
+        // Where the slot or the primary has gone to, the next reader finds out.
+        if let Some(link) = self.link.take() {
+            self.connections.doubt(&link.node, &error);
+        }
         Err(unavailable(ACTION, error))
     }
 }
@@ -58,11 +69,10 @@ impl EventReader for StreamReader {
 async fn connect(connections: &Connections, stream: &str, group: &str) -> Result<Link, StoreError> {
     let mut route = connections.route(stream);
     loop {
-        let hop = route.next().await.map_err(|source| unavailable("open reader", source))?;
         // Detached from the pool: dropping it closes the socket, so that Redis forgets a read under way.
-        let connection = route.dedicated(&hop, "open reader").await?;
+        let (hop, connection) = route.dedicated("open reader").await?;
         let connection = deadpool_redis::Connection::take(connection);
-        let mut link = Link { connection, asking: hop.asking };
+        let mut link = Link { connection, asking: hop.asking, node: Arc::clone(&hop.node) };
         match link.create_group(stream, group).await {
             Ok(()) => return Ok(link),
             Err(error) if route.again(&hop, &error) => {}
@@ -75,6 +85,7 @@ async fn connect(connections: &Connections, stream: &str, group: &str) -> Result
 struct Link {
     connection: MultiplexedConnection,
     asking: bool,
+    node: Arc<Node>,
 }
 
 impl Link {

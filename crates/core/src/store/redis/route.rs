@@ -3,7 +3,8 @@
 //! A cluster may answer that a key is elsewhere (`MOVED`), may be elsewhere (`ASK`), or cannot be reached
 //! just now (`TRYAGAIN`, `CLUSTERDOWN`, `LOADING`). All of these say that the call has not run, so that it
 //! can be sent again: to the server that was named, or after a pause. That ends with the call's deadline.
-//! Anything else is the answer. Above all, a call whose reply was lost may have run and is never repeated
+//! A primary that Sentinel watches over may be a replica by now (`READONLY`, `MASTERDOWN`): that call waits for the
+//! new one. Anything else is the answer. Above all, a call whose reply was lost may have run and is never repeated
 //! here; only [`run_repeatable`](super::script::Call::run_repeatable) may, and only once.
 
 use std::{sync::Arc, time::Duration};
@@ -16,6 +17,7 @@ use super::{
     cluster::{Cluster, slots},
     connection::Topology,
     node::{Address, Node},
+    refusal,
 };
 use crate::store::StoreError;
 
@@ -71,6 +73,7 @@ impl<'a> Route<'a> {
     pub(super) fn new(topology: &'a Topology, key: Option<&[u8]>) -> Self {
         let (slot, patience) = match topology {
             Topology::Server(_) => (None, Duration::ZERO),
+            Topology::Sentinel(sentinel) => (None, sentinel.patience()),
             Topology::Cluster(cluster) => (key.map(slots::slot_of), cluster.patience()),
         };
         let deadline = Instant::now() + patience;
@@ -91,16 +94,19 @@ impl<'a> Route<'a> {
     /// The next server to try.
     ///
     /// # Errors
-    /// When no server is known for the slot.
+    /// When no server is known for the slot, or no primary was found in time.
     pub(super) async fn next(&mut self) -> RedisResult<Hop> {
+        if std::mem::take(&mut self.pause) {
+            self.rest().await;
+        }
         let cluster = match self.topology {
             Topology::Server(node) => return Ok(Hop { node: Arc::clone(node), asking: false }),
+            Topology::Sentinel(sentinel) => {
+                return Ok(Hop { node: sentinel.primary(self.deadline).await?, asking: false });
+            }
             Topology::Cluster(cluster) => cluster,
         };
         loop {
-            if std::mem::take(&mut self.pause) {
-                self.rest().await;
-            }
             if let Some((node, asking)) = self.named.take() {
                 return Ok(Hop { node, asking });
             }
@@ -108,30 +114,62 @@ impl<'a> Route<'a> {
                 return Ok(Hop { node, asking: false });
             }
             self.refusals += 1;
-            self.pause = true;
+            self.rest().await;
             if Instant::now() >= self.deadline {
                 return Err((ErrorKind::ClusterConnectionNotFound, "the slot has no master").into());
             }
         }
     }
 
-    /// A dedicated connection to the server of this hop. Drop it for good after an error: a reply may still
+    /// The next server to try, and a dedicated connection to it. Drop that for good after an error: a reply may still
     /// come.
+    ///
+    /// # Errors
+    /// As [`Route::next`], and when it cannot be opened; under Sentinel, not before the deadline.
     pub(super) async fn dedicated(
-        &self,
-        hop: &Hop,
+        &mut self,
         action: &'static str,
-    ) -> Result<deadpool_redis::Connection, StoreError> {
-        hop.node.dedicated(action).await.inspect_err(|_| {
-            if let Topology::Cluster(cluster) = self.topology {
-                cluster.doubt();
+    ) -> Result<(Hop, deadpool_redis::Connection), StoreError> {
+        loop {
+            let hop = self.next().await.map_err(|source| StoreError::Unavailable { action, source })?;
+            let error = match hop.node.dedicated(action).await {
+                Ok(connection) => return Ok((hop, connection)),
+                Err(error) => error,
+            };
+            match (self.topology, &error) {
+                (Topology::Server(_), _) => return Err(error),
+                // It is gone, or a replica by now.
+                (Topology::Sentinel(sentinel), StoreError::Unavailable { .. }) => sentinel.lose(&hop.node),
+                // A pool that is empty says nothing of the server.
+                (Topology::Sentinel(sentinel), _) => {
+                    sentinel.look();
+                    return Err(error);
+                }
+                (Topology::Cluster(cluster), _) => {
+                    cluster.doubt();
+                    return Err(error);
+                }
             }
-        })
+            if Instant::now() >= self.deadline {
+                return Err(error);
+            }
+            self.refusals += 1;
+            self.pause = true;
+        }
     }
 
     /// Takes a hop's error. True when the call has surely not run and there is time for the next hop.
     pub(super) fn again(&mut self, hop: &Hop, error: &RedisError) -> bool {
-        let Topology::Cluster(cluster) = self.topology else { return false };
+        let cluster = match self.topology {
+            Topology::Server(_) => return false,
+            Topology::Sentinel(sentinel) => {
+                sentinel.doubt(&hop.node, error);
+                self.pause = true;
+                self.refusals += 1;
+                return refusal::has_not_run(error) && Instant::now() < self.deadline;
+            }
+            Topology::Cluster(cluster) => cluster,
+        };
         match error.kind() {
             ErrorKind::Server(ServerErrorKind::Moved) => self.redirect(cluster, hop, error, false),
             ErrorKind::Server(ServerErrorKind::Ask) => self.redirect(cluster, hop, error, true),

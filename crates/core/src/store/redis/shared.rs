@@ -1,4 +1,4 @@
-//! The shared connection as the ports see it: they send commands, and on a cluster each one finds its way.
+//! The shared connection as the ports see it: they send commands, and where servers change each one finds its way.
 
 use futures_util::future::try_join_all;
 use redis::{Cmd, ErrorKind, Pipeline, RedisFuture, RedisResult, Value, aio::ConnectionLike};
@@ -8,18 +8,18 @@ use super::{connection::Topology, driver::HostedConnection, route::Route};
 /// Whatever answers commands.
 pub(super) enum SharedConnection<'c> {
     Server(HostedConnection),
-    Cluster(&'c Topology),
+    Routed(&'c Topology),
 }
 
 impl ConnectionLike for SharedConnection<'_> {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::Server(server) => server.req_packed_command(command),
-            Self::Cluster(topology) => Box::pin(send(topology, command)),
+            Self::Routed(topology) => Box::pin(send(topology, command)),
         }
     }
 
-    /// On a cluster, the commands travel each on its own and side by side: what goes to the same server is
+    /// Routed, the commands travel each on its own and side by side: what goes to the same server is
     /// pipelined there anyway. A transaction is refused: it would need one server.
     fn req_packed_commands<'a>(
         &'a mut self,
@@ -29,10 +29,10 @@ impl ConnectionLike for SharedConnection<'_> {
     ) -> RedisFuture<'a, Vec<Value>> {
         match self {
             Self::Server(server) => server.req_packed_commands(commands, offset, count),
-            Self::Cluster(_) if commands.is_transaction() => Box::pin(async {
-                Err((ErrorKind::Client, "a transaction cannot be sent to a whole cluster").into())
+            Self::Routed(_) if commands.is_transaction() => Box::pin(async {
+                Err((ErrorKind::Client, "a transaction needs one server that stays the same").into())
             }),
-            Self::Cluster(topology) => {
+            Self::Routed(topology) => {
                 Box::pin(try_join_all(commands.cmd_iter().map(|command| send(topology, command))))
             }
         }
@@ -41,7 +41,7 @@ impl ConnectionLike for SharedConnection<'_> {
     fn get_db(&self) -> i64 {
         match self {
             Self::Server(server) => server.get_db(),
-            Self::Cluster(_) => 0,
+            Self::Routed(_) => 0,
         }
     }
 }

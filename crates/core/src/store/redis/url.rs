@@ -3,6 +3,7 @@
 //! | URL | topology |
 //! |---|---|
 //! | `redis://[user:password@]host[:port][/db]`, `rediss://…` | one server |
+//! | `redis+sentinel://[user:password@]host[:port],…/name[/db]`, `rediss+sentinel://…` | the primary that these sentinels call `name`; user, password and db are the server's |
 //! | `redis+cluster://[user:password@]host[:port],host[:port],…`, `rediss+cluster://…` | a cluster; some of its nodes |
 
 use redis::{
@@ -16,14 +17,35 @@ use super::RedisSetupError;
 #[cfg(target_os = "linux")]
 const USER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
+const SENTINEL_PORT: u16 = 26_379;
+
 /// What a URL names.
 pub(super) enum Target {
     Server(Box<ConnectionInfo>),
+    /// A primary by its name, the sentinels that know where it is, and what is the same for every server.
+    Sentinel {
+        sentinels: Vec<ConnectionInfo>,
+        name: String,
+        server: Box<ConnectionInfo>,
+    },
     /// At least one node; the rest of the cluster is asked for. All share user, password and TLS.
     Cluster(Vec<ConnectionInfo>),
 }
 
 impl Target {
+    /// The same, with these credentials for the sentinels.
+    pub(super) fn asking_as(self, user: Option<&str>, password: &str) -> Result<Self, RedisSetupError> {
+        let Self::Sentinel { sentinels, name, server } = self else {
+            return Err(RedisSetupError::Credentials);
+        };
+        let asking = |info: ConnectionInfo| {
+            let redis = info.redis_settings().clone().set_password(password);
+            let redis = user.map_or(redis.clone(), |user| redis.set_username(user));
+            info.set_redis_settings(redis)
+        };
+        Ok(Self::Sentinel { sentinels: sentinels.into_iter().map(asking).collect(), name, server })
+    }
+
     /// The same, with certificates that these authorities have signed and nobody else.
     pub(super) fn trusting(self, authorities: &[u8]) -> Result<Self, RedisSetupError> {
         // The client takes a file without any certificate for a list of nobody.
@@ -39,6 +61,11 @@ impl Target {
         };
         Ok(match self {
             Self::Server(info) => Self::Server(Box::new(trusting(*info)?)),
+            Self::Sentinel { sentinels, name, server } => Self::Sentinel {
+                sentinels: sentinels.into_iter().map(trusting).collect::<Result<_, _>>()?,
+                name,
+                server: Box::new(trusting(*server)?),
+            },
             Self::Cluster(nodes) => Self::Cluster(nodes.into_iter().map(trusting).collect::<Result<_, _>>()?),
         })
     }
@@ -47,26 +74,55 @@ impl Target {
 /// Reads a URL.
 pub(super) fn parse(url: &str) -> Result<Target, RedisSetupError> {
     let (scheme, rest) = url.split_once("://").ok_or(RedisSetupError::Url)?;
-    match scheme.strip_suffix("+cluster") {
+    match scheme.split_once('+') {
         None => server(url).map(|info| Target::Server(Box::new(info))),
-        Some(scheme @ ("redis" | "rediss")) => {
+        Some((scheme @ ("redis" | "rediss"), "cluster")) => {
             // A cluster has database 0 only, and nothing else may stand behind the nodes.
             let rest = rest.strip_suffix("/0").or_else(|| rest.strip_suffix('/')).unwrap_or(rest);
-            let (user, nodes) = match rest.rsplit_once('@') {
-                Some((user, nodes)) => (format!("{user}@"), nodes),
-                None => (String::new(), rest),
-            };
-            if nodes.contains(['/', '?', '#']) {
+            let (user, nodes) = split_user(rest);
+            list(nodes, |node| server(&format!("{scheme}://{user}{node}"))).map(Target::Cluster)
+        }
+        Some((scheme @ ("redis" | "rediss"), "sentinel")) => {
+            let (user, rest) = split_user(rest);
+            let (hosts, name) = rest.split_once('/').ok_or(RedisSetupError::Url)?;
+            let (name, db) = name.split_once('/').unwrap_or((name, "0"));
+            if !is_name(name) {
                 return Err(RedisSetupError::Url);
             }
-            let node = |node: &str| match node {
-                "" => Err(RedisSetupError::Url),
-                node => server(&format!("{scheme}://{user}{node}")),
-            };
-            nodes.split(',').map(node).collect::<Result<_, _>>().map(Target::Cluster)
+            let sentinel = |host: &str| server(&format!("{scheme}://{}", with_port(host)));
+            let sentinels = list(hosts, sentinel)?;
+            // The sentinels say where it is.
+            let server = server(&format!("{scheme}://{user}sentinel:1/{db}"))?;
+            Ok(Target::Sentinel { sentinels, name: name.to_owned(), server: Box::new(server) })
         }
         Some(_) => Err(RedisSetupError::Url),
     }
+}
+
+/// `user:password@`, which may be empty, and the rest.
+fn split_user(rest: &str) -> (&str, &str) {
+    rest.rsplit_once('@').map_or(("", rest), |(user, _)| rest.split_at(user.len() + 1))
+}
+
+fn list(
+    hosts: &str,
+    info: impl Fn(&str) -> Result<ConnectionInfo, RedisSetupError>,
+) -> Result<Vec<ConnectionInfo>, RedisSetupError> {
+    if hosts.contains(['/', '?', '#']) || hosts.split(',').any(str::is_empty) {
+        return Err(RedisSetupError::Url);
+    }
+    hosts.split(',').map(info).collect()
+}
+
+/// What Sentinel takes for a primary's name.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+}
+
+/// Sentinels have a port of their own.
+fn with_port(host: &str) -> String {
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+    if has_port { host.to_owned() } else { format!("{host}:{SENTINEL_PORT}") }
 }
 
 fn server(url: &str) -> Result<ConnectionInfo, RedisSetupError> {
@@ -109,6 +165,29 @@ mod tests {
     }
 
     #[test]
+    fn sentinels_have_their_own_port_and_credentials() {
+        let target = parse("rediss+sentinel://us%40er:pass@a,[::1]:3,[::2]/my-primary/2").unwrap();
+        let Target::Sentinel { sentinels, .. } = &target else { panic!("sentinels") };
+        assert!(sentinels.iter().all(|info| info.redis_settings().password().is_none()), "not the servers'");
+        let target = target.asking_as(Some("watcher"), "word").unwrap();
+        let Target::Sentinel { sentinels, name, server } = target else { panic!("sentinels") };
+        let addresses: Vec<_> = sentinels.iter().map(|info| info.addr().to_string()).collect();
+        assert_eq!(addresses, ["a:26379", "::1:3", "::2:26379"]);
+        for info in sentinels {
+            let (user, password) = (info.redis_settings().username(), info.redis_settings().password());
+            assert_eq!((user, password), (Some("watcher"), Some("word")));
+        }
+        assert_eq!(name, "my-primary");
+        let (user, password) = (server.redis_settings().username(), server.redis_settings().password());
+        assert_eq!((user, password, server.redis_settings().db()), (Some("us@er"), Some("pass"), 2));
+        assert!(matches!(server.addr(), ConnectionAddr::TcpTls { insecure: false, .. }));
+        assert!(matches!(
+            parse("redis://a").unwrap().asking_as(None, "x"),
+            Err(RedisSetupError::Credentials)
+        ));
+    }
+
+    #[test]
     fn authorities_are_certificates_and_need_tls() {
         let certificate = b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
         for (url, authorities) in [
@@ -131,7 +210,13 @@ mod tests {
             "redis+cluster://a:x",
             "redis+cluster://a:1/1",
             "redis+cluster://a:1,b:2?protocol=resp3",
-            "redis+sentinel://a:1/m",
+            "redis+sentinel://a:1",
+            "redis+sentinel://a:1/",
+            "redis+sentinel:///m",
+            "redis+sentinel://a:1,/m",
+            "redis+sentinel://a:1/m?db=1",
+            "redis+sentinel://a:1/m/x",
+            "http+sentinel://a:1/m",
             "http+cluster://a:1",
             "a:1",
         ] {

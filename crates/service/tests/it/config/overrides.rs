@@ -91,6 +91,20 @@ fn redis_can_be_a_cluster_with_replicas_that_confirm() {
 }
 
 #[test]
+fn sentinels_can_have_credentials_of_their_own() {
+    let url = "rediss+sentinel://server:pw@a:1,b/primary/2";
+    let config = with(&[
+        ("TEXTPROOF_REDIS_URL", url),
+        ("TEXTPROOF_REDIS_SENTINEL_USER", "watcher"),
+        ("TEXTPROOF_REDIS_SENTINEL_PASSWORD", "hunter2"),
+    ]);
+    let redis = config.redis().unwrap();
+    assert!(matches!(&redis.url, RedisUrl::Server(found) if found.expose_secret() == url));
+    assert_eq!(redis.sentinel_user.as_deref(), Some("watcher"));
+    assert_eq!(redis.sentinel_password.unwrap().expose_secret(), "hunter2");
+}
+
+#[test]
 fn the_named_variables_replace_the_file() {
     let config = with(&[
         ("TEXTPROOF_REDIS_URL", "rediss://env"),

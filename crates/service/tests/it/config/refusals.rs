@@ -157,10 +157,29 @@ fn a_bare_host_has_no_line_break_blank_or_port() {
 }
 
 #[test]
-fn what_this_version_does_not_do_is_said() {
-    let problem = problem_with("", &[("TEXTPROOF_REDIS_URL", "redis+sentinel://a:1/m")]);
-    let expected = "redis.url (TEXTPROOF_REDIS_URL): redis+sentinel:// is not supported by this version";
-    assert_eq!(problem, expected);
+fn credentials_of_sentinels_need_sentinels() {
+    for (url, name, expected) in [
+        (
+            "redis://a",
+            "USER",
+            "redis.sentinel_user (TEXTPROOF_REDIS_SENTINEL_USER): is for redis+sentinel:// alone",
+        ),
+        (
+            "redis+cluster://a",
+            "PASSWORD",
+            "redis.sentinel_password (TEXTPROOF_REDIS_SENTINEL_PASSWORD): is for redis+sentinel:// alone",
+        ),
+        (
+            "redis+sentinel://a/m",
+            "USER",
+            "redis.sentinel_user (TEXTPROOF_REDIS_SENTINEL_USER): needs redis.sentinel_password",
+        ),
+    ] {
+        let variable = format!("TEXTPROOF_REDIS_SENTINEL_{name}");
+        let problem = problem_with("", &[("TEXTPROOF_REDIS_URL", url), (&variable, "hunter2")]);
+        assert!(problem.starts_with(expected), "{problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
+    }
 }
 
 #[test]
@@ -189,6 +208,9 @@ fn a_redis_url_is_one() {
         "redis:",
         "redis://",
         "redis+cluster://",
+        "redis+sentinel://a:1,b:2",
+        "redis+sentinel://user:pa/ss@a:1/",
+        "redis+sentinel:///name",
         "http+cluster://a",
         "host:6379",
         "memory:x",
@@ -198,7 +220,7 @@ fn a_redis_url_is_one() {
         assert_eq!(
             message,
             "redis.url (TEXTPROOF_REDIS_URL): must be redis://HOST:PORT, rediss://HOST:PORT, \
-             redis+cluster://HOST:PORT,HOST:PORT or memory:"
+             redis+cluster://HOST:PORT,HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or memory:"
         );
     }
 }
