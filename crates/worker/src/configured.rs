@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use crate::handlers::{AnswerRoutes, Answers, ApplyRules, Forward};
 use textproof::{
     consent::ConsentLedger,
     gateway::Gateway,
@@ -12,7 +13,6 @@ use textproof_service::{
     assemble,
     config::{Config, ConfigError},
 };
-use worker::handlers::{AnswerRoutes, Answers, ApplyRules, Forward};
 
 /// The handler of `[[rule]]`. A gateway is needed only where a rule replies.
 pub(crate) fn rules(
