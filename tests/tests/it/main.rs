@@ -4,6 +4,7 @@ mod alerts;
 mod commands;
 mod fixture;
 mod name;
+mod own_handler;
 mod replies;
 mod socket;
 mod tour;
