@@ -1,10 +1,12 @@
 //! Each binary as a process, on a Redis of the test's own.
 
+mod acting;
 mod alerts;
 mod commands;
 mod fixture;
 mod name;
 mod own_handler;
+mod poison;
 mod replies;
 mod socket;
 mod tour;
