@@ -3,6 +3,7 @@
 mod acting;
 mod alerts;
 mod commands;
+mod deploys;
 mod fixture;
 mod name;
 mod own_handler;
