@@ -2,6 +2,7 @@
 
 mod acting;
 mod alerts;
+mod chaos;
 mod commands;
 mod deploys;
 mod fixture;

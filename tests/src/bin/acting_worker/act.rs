@@ -32,7 +32,7 @@ impl Handler for ActAsTold {
             _ => "",
         };
         let id = event.id.as_str();
-        let start = self.ledger.note_start(id).await.map_err(ledger_failed)?;
+        let start = self.ledger.note_start(id).await.map_err(|error| failed(&error))?;
         match script.split(',').nth(start - 1).or(script.rsplit(',').next()) {
             Some("fail") => return Err(HandlerError::new("told to fail")),
             Some("fatal") => return Err(HandlerError::fatal("told to fail for good")),
@@ -41,7 +41,7 @@ impl Handler for ActAsTold {
             Some("abort") => std::process::abort(),
             _ => {}
         }
-        self.ledger.take_effect(id).await.map_err(ledger_failed)?;
+        self.ledger.take_effect(id).await.map_err(|error| failed(&error))?;
         match &self.target {
             Some(target) => target.post(event).await,
             None => Ok(()),
@@ -49,6 +49,6 @@ impl Handler for ActAsTold {
     }
 }
 
-fn ledger_failed(error: redis::RedisError) -> HandlerError {
+fn failed(error: &redis::RedisError) -> HandlerError {
     HandlerError::new(format!("the ledger: {error}"))
 }
