@@ -189,6 +189,11 @@ impl Process {
         line
     }
 
+    /// True when it has ended, by itself or not.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_some()
+    }
+
     /// Waits until it ends by itself.
     ///
     /// # Panics

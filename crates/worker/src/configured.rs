@@ -12,7 +12,8 @@ use textproof_service::{
     assemble,
     config::{Config, ConfigError},
 };
-use worker::handlers::{AnswerRoutes, Answers, ApplyRules, Forward, HelpAnswer};
+
+use crate::handlers::{AnswerRoutes, Answers, ApplyRules, Forward, HelpAnswer};
 
 /// The handler of `[[rule]]`. A gateway is needed only where a rule replies.
 pub(crate) fn rules(

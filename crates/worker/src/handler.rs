@@ -36,7 +36,8 @@ pub trait Handler: Send + Sync {
     /// The name in logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// Acts on an event. It is cut off at five sixths of the lease.
+    /// Acts on an event. It is cut off at five sixths of the lease, so it must not block its thread: whoever never
+    /// awaits cannot be cut off.
     ///
     /// # Errors
     /// [`HandlerError`]: the event is put off and tried again, or, when that is of no use, it becomes a dead letter.

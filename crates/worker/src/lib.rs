@@ -1,8 +1,10 @@
 //! Events out: each one taken, acted on and settled, whatever dies on the way.
 //!
 //! [`Worker::run`] is the engine; a [`Handler`] is one thing that is done with an event. The handlers of
-//! this crate keep consent and delivery status; write your own in ten lines (see [`Handler`]).
+//! this crate keep consent and delivery status; write your own in ten lines (see [`Handler`]) and hand it to [`main`].
 
+mod binary;
+mod configured;
 mod engine;
 mod handler;
 pub mod handlers;
@@ -11,6 +13,7 @@ mod places;
 mod readiness;
 mod work;
 
+pub use binary::main;
 pub use engine::{Worker, WorkerOptions};
 pub use handler::{Handler, HandlerError};
 pub use readiness::Readiness;

@@ -1,8 +1,14 @@
 //! Each binary as a process, on a Redis of the test's own.
 
+mod acting;
 mod alerts;
+mod chaos;
 mod commands;
+mod deploys;
 mod fixture;
+mod name;
+mod own_handler;
+mod poison;
 mod replies;
 mod socket;
 mod tour;

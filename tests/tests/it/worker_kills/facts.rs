@@ -6,11 +6,14 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use test_support::Process;
 use textproof::{
     consent::ConsentLedger,
-    event::{DeliveryStatus, EventId, Identity},
+    event::DeliveryStatus,
     store::{Consent, DeliveryRecord, DeliveryStore, MessageKey, RedisStore},
 };
 
-use crate::fixture::{self, World, delivered, post, reply, websms};
+use crate::{
+    fixture::{self, World, delivered, post, reply, websms},
+    name::Name,
+};
 
 /// Seconds since the epoch of the first statement of a person; the next one comes a second later.
 const FIRST_WORD: u64 = 1_700_000_000;
@@ -146,27 +149,6 @@ impl<'a> Facts<'a> {
             delivered += counts.delivered;
         }
         assert_eq!((sent, delivered), (reports, reports));
-    }
-}
-
-/// What makes two webhooks at `websms` one event.
-struct Name<'a> {
-    kind: &'static str,
-    message_id: &'a str,
-    status_code: Option<String>,
-    timestamp: String,
-}
-
-impl Name<'_> {
-    fn event_id(self) -> String {
-        let identity = Identity::Message {
-            endpoint: "websms".into(),
-            kind: self.kind,
-            message_id: self.message_id.into(),
-            status_code: self.status_code,
-            timestamp: Some(self.timestamp),
-        };
-        EventId::of(&identity).to_string()
     }
 }
 
