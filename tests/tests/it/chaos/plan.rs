@@ -38,7 +38,7 @@ impl Plan {
 
     pub(super) fn next(&mut self) -> Action {
         let worker = self.random.random_range(0..WORKERS);
-        let time = Duration::from_millis(self.random.random_range(200..1200));
+        let time = Duration::from_millis(self.random.random_range(200..800));
         let (name, action) = match self.random.random_range(0..14) {
             0..3 => ("kills", Action::KillWorker(worker)),
             3..6 => ("deploys", Action::DeployWorker(worker)),

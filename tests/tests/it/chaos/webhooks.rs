@@ -22,8 +22,8 @@ const RECEIVED: u64 = 1_700_000_000;
 const AT_ONCE: usize = 32;
 /// Every so many webhooks one is posted twice.
 const TWICE_EVERY: usize = 8;
-/// A run takes 15 seconds or more, and at most a thousand webhooks come in a second.
-const SECONDS: usize = 15;
+/// A run takes 12 seconds or more, and at most a thousand webhooks come in a second.
+const SECONDS: usize = 12;
 const PER_SECOND: usize = 1000;
 
 /// What an event does beside what all do.
