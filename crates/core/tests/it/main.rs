@@ -10,6 +10,7 @@ mod cluster;
 mod codes;
 mod consents;
 mod deliveries;
+mod delivery_orders;
 mod denials;
 mod deniers;
 mod edges;
