@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use jiff::civil::date;
-use proptest::{prelude::*, sample::subsequence};
 use textproof::{
     event::DeliveryStatus,
-    store::{DeliveryCounts, DeliveryRecord, DeliveryStore, MemoryStore, MessageKey, Store},
+    store::{DeliveryCounts, DeliveryRecord, MessageKey, Store},
 };
 
 crate::on_every_store!(
@@ -69,30 +68,4 @@ async fn a_delivery_is_counted_once(store: Arc<dyn Store>) {
 
 async fn an_unknown_message_is_none(store: Arc<dyn Store>) {
     assert_eq!(store.delivery(&message("never")).await.unwrap(), None);
-}
-
-proptest! {
-    #[test]
-    fn every_order_and_repetition_ends_the_same(
-        reports in subsequence(DeliveryStatus::ALL.repeat(2), 1..10).prop_shuffle(),
-        sent_at in 0usize..10,
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(async {
-            let store = MemoryStore::with_clock(|| 1_000);
-            let key = message("m");
-            for (i, status) in reports.iter().enumerate() {
-                if i == sent_at {
-                    store.record_sent(&key, "+6421", DAY).await.unwrap();
-                }
-                store.record_report(&key, *status, DAY).await.unwrap();
-            }
-            store.record_sent(&key, "+6421", DAY).await.unwrap();
-            let status = reports.iter().max().copied();
-            let delivered = u64::from(status == Some(DeliveryStatus::Delivered));
-            assert_eq!(store.delivery(&key).await.unwrap(), Some(DeliveryRecord { status, sent: true }));
-            let counts = store.delivery_counts(DAY).await.unwrap();
-            assert_eq!((counts.sent, counts.delivered), (1, delivered));
-        });
-    }
 }

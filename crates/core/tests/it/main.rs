@@ -11,6 +11,7 @@ mod codes;
 mod consent_order;
 mod consents;
 mod deliveries;
+mod delivery_orders;
 mod denials;
 mod deniers;
 mod edges;
