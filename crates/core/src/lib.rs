@@ -21,6 +21,7 @@ pub mod token;
 pub mod consent;
 pub mod delivery;
 pub mod event;
+pub mod forward;
 pub mod reply;
 pub mod rule;
 pub mod stream;
