@@ -10,6 +10,7 @@ mod consents;
 mod dead_letters;
 mod deliveries;
 mod events;
+mod forwarded;
 mod health;
 mod idempotency;
 mod limits;
@@ -36,6 +37,7 @@ pub use events::{
     Claim, Due, Entry, EventReader, EventStore, Failures, GroupMember, Publish, Published, Queue,
     SUSPICIOUS_STARTS, Suspects, Swept,
 };
+pub use forwarded::ForwardedStore;
 pub use health::{Health, HealthStore};
 pub use idempotency::{ClaimKey, Claimed, IDEMPOTENCY_KEPT, IdempotencyStore};
 pub use limits::{Charge, Charged, Limit, LimitStore};
@@ -62,6 +64,7 @@ pub trait Store:
     + DeliveryStore
     + ConsentStore
     + ReplyStore
+    + ForwardedStore
     + HealthStore
 {
 }
@@ -79,6 +82,7 @@ impl<T> Store for T where
         + DeliveryStore
         + ConsentStore
         + ReplyStore
+        + ForwardedStore
         + HealthStore
 {
 }

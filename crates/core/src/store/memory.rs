@@ -11,6 +11,7 @@ mod deliveries;
 mod events;
 mod expiring;
 mod failures;
+mod forwarded;
 mod health;
 mod idempotency;
 mod limits;
@@ -20,7 +21,7 @@ mod replies;
 mod tokens;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -61,6 +62,8 @@ struct State {
     deliveries: Expiring<super::MessageKey, deliveries::Record>,
     counts: Expiring<jiff::civil::Date, super::DeliveryCounts>,
     consents: HashMap<super::ConsentRegister, super::ConsentChange>,
+    /// Names of destinations that have the event.
+    forwarded: Expiring<crate::event::EventId, BTreeSet<String>>,
     replies: Expiring<replies::Name, replies::Claim>,
     /// Times of the replies between two numbers.
     recent_replies: Expiring<Fingerprint, Vec<u64>>,

@@ -74,7 +74,9 @@ async fn one_of_a_hundred_callers_is_let_through_when_the_time_is_over(store: Ar
     .await;
     assert_eq!(first, Admission::Probe);
     for _ in 0..99 {
-        assert!(matches!(enter(&*store).await, Admission::Open { retry_after } if retry_after <= PROBE_LEASE));
+        assert!(
+            matches!(enter(&*store).await, Admission::Open { retry_after } if retry_after <= PROBE_LEASE)
+        );
     }
     report(&*store, CallOutcome::Answered, false).await;
     assert_eq!(enter(&*store).await, Admission::Allowed);
