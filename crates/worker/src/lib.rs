@@ -3,12 +3,14 @@
 //! [`Worker::run`] is the engine; a [`Handler`] is one thing that is done with an event. The handlers of
 //! this crate keep consent and delivery status; write your own in ten lines (see [`Handler`]).
 
+mod deadline;
 mod engine;
 mod handler;
 pub mod handlers;
 mod readiness;
 mod work;
 
+pub use deadline::time_left;
 pub use engine::{Worker, WorkerOptions};
 pub use handler::{Handler, HandlerError};
 pub use readiness::Readiness;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use textproof::{
     event::{Content, ContentDigest, Event, EventId, Identity, Reply},
     store::{
@@ -21,8 +22,18 @@ use worker::{Handler, HandlerError, Readiness, Worker, WorkerOptions};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Publishes a reply with this text.
+/// Publishes a reply with this text, received when the epoch began.
 pub(crate) async fn publish(store: &MemoryStore, text: &str) {
+    publish_received_at(store, text, 1).await;
+}
+
+/// Publishes a reply with this text that came just now.
+pub(crate) async fn publish_now(store: &MemoryStore, text: &str) {
+    let now = u64::try_from(Timestamp::now().as_millisecond()).expect("after the epoch");
+    publish_received_at(store, text, now).await;
+}
+
+async fn publish_received_at(store: &MemoryStore, text: &str, received_at_ms: u64) {
     let identity = Identity::of_body("websms", text.as_bytes());
     let content = Content::Reply(Reply {
         message_id: None,
@@ -38,7 +49,7 @@ pub(crate) async fn publish(store: &MemoryStore, text: &str) {
         id: EventId::of(&identity),
         endpoint: "websms".into(),
         tenant: "default".into(),
-        received_at_ms: 1,
+        received_at_ms,
         conflict: false,
         content,
     };
@@ -86,6 +97,7 @@ pub(crate) enum Doing {
     Succeed,
     Fail,
     FailForGood,
+    AskForTime,
     Panic,
     NeverEnd,
 }
@@ -159,6 +171,7 @@ impl Handler for Recorder {
             Doing::Succeed => Ok(()),
             Doing::Fail => Err(HandlerError::new("told to fail")),
             Doing::FailForGood => Err(HandlerError::fatal("told to fail for good")),
+            Doing::AskForTime => Err(HandlerError::later("told to wait", Duration::ZERO)),
             Doing::Panic => panic!("told to panic"),
             Doing::NeverEnd => std::future::pending().await,
         }

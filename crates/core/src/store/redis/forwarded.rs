@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use redis::Cmd;
 
-use super::{RedisStore, ms, script::KEEP_FORWARDED};
+use super::{
+    RedisStore, ms,
+    script::{Call, KEEP_FORWARDED},
+};
 use crate::{
     event::EventId,
     store::{ForwardedStore, StoreError, forwarded::FORWARDED_KEPT},
@@ -23,7 +26,7 @@ impl ForwardedStore for RedisStore {
         let key = self.keys.forwarded(event);
         let keys = [key.as_str()];
         let call = KEEP_FORWARDED.on(&keys).number(ms(FORWARDED_KEPT));
-        let call = names.iter().fold(call, |call, name| call.bytes(name));
+        let call = names.iter().fold(call, Call::bytes);
         call.run_repeatable(&mut self.connections.shared()).await.map(drop)
     }
 
