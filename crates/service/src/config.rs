@@ -19,6 +19,7 @@ mod variables;
 
 mod authentication;
 mod endpoints;
+mod forwards;
 mod gateways;
 mod limits;
 mod otp;

@@ -2,8 +2,10 @@
 
 mod consent;
 mod delivery;
+mod forwards;
 mod rules;
 
 pub use consent::KeepConsent;
 pub use delivery::MergeDeliveryReports;
-pub use rules::{AnswerRoutes, Answers, ApplyRules, Forward, RulesError};
+pub use forwards::{ClientError, Forwards};
+pub use rules::{AnswerRoutes, Answers, ApplyRules, Forward, Forwarding, RulesError};

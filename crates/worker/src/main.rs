@@ -46,7 +46,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     let ledger = ConsentLedger::new(Arc::clone(&store) as Arc<dyn ConsentStore>, fingerprint_key);
     let deliveries = Deliveries::new(Arc::clone(&store) as Arc<dyn DeliveryStore>);
-    let rules = configured::rules(&config, &store, &ledger, None)?;
+    let rules = configured::rules(&config, &store, &ledger)?;
     // In this order: whether a person may be answered is known before the rules are applied.
     let handlers: Vec<Box<dyn Handler>> = vec![
         Box::new(KeepConsent::new(ledger)),

@@ -73,6 +73,7 @@ impl Config {
         self.require_ingest()?;
         self.require_worker()?;
         let rules = self.rules()?;
+        self.forwards()?;
         let otp = &self.raw.otp;
         self.policy()?;
         if otp.fingerprint_key.is_some() || otp.fingerprint_key_file.is_some() {

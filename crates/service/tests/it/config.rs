@@ -5,6 +5,7 @@ use textproof_service::config::{Config, ConfigError};
 
 mod defaults;
 mod endpoints;
+mod forwards;
 mod overrides;
 mod refusals;
 mod rules;
@@ -40,6 +41,7 @@ fn problem(text: &str, variables: &[(&str, &str)]) -> String {
         config.gateways()?;
         config.require_ingest()?;
         config.rules()?;
+        config.forwards()?;
         config.require_worker()
     });
     let message = error.expect_err("it is refused").to_string();
