@@ -188,6 +188,10 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(store: &MemoryStore, handlers: Vec<Recorder>, options: WorkerOptions) -> Self {
         let handlers = handlers.into_iter().map(|handler| Box::new(handler) as Box<dyn Handler>).collect();
+        Self::with(store, handlers, options)
+    }
+
+    pub(crate) fn with(store: &MemoryStore, handlers: Vec<Box<dyn Handler>>, options: WorkerOptions) -> Self {
         let worker = Worker::new(Arc::new(store.clone()), handlers, options);
         let (shutdown, readiness) = (CancellationToken::new(), worker.readiness());
         Self { worker: tokio::spawn(worker.run(shutdown.clone())), shutdown, readiness }

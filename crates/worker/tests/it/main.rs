@@ -2,5 +2,6 @@
 
 mod engine;
 mod fixture;
+mod forwards;
 mod others;
 mod rules;
