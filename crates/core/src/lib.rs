@@ -22,6 +22,7 @@ pub mod token;
 pub mod consent;
 pub mod delivery;
 pub mod event;
+pub mod forward;
 pub mod reply;
 pub mod rule;
 pub mod stream;

@@ -11,6 +11,7 @@ mod dead_letters;
 mod deliveries;
 mod erasures;
 mod events;
+mod forwarded;
 mod health;
 mod idempotency;
 mod limits;
@@ -43,6 +44,7 @@ pub use events::{
     Claim, Due, Entry, EventReader, EventStore, Failures, GroupMember, MARK_KEPT, Publish, Published, Queue,
     SUSPICIOUS_STARTS, Suspects, Swept,
 };
+pub use forwarded::ForwardedStore;
 pub use health::{Health, HealthStore};
 pub use idempotency::{ClaimKey, Claimed, IDEMPOTENCY_KEPT, IdempotencyStore};
 pub use limits::{Charge, Charged, Limit, LimitStore};
@@ -72,6 +74,7 @@ pub trait Store:
     + DeliveryStore
     + ConsentStore
     + ReplyStore
+    + ForwardedStore
     + HealthStore
 {
 }
@@ -92,6 +95,7 @@ impl<T> Store for T where
         + DeliveryStore
         + ConsentStore
         + ReplyStore
+        + ForwardedStore
         + HealthStore
 {
 }

@@ -102,7 +102,7 @@ impl Texts {
             let name = gateway.name();
             let breaker = self.fingerprint_key.name("breaker", &[name]);
             match self.store.enter(&breaker).await {
-                Ok(Admission::Allowed) => {}
+                Ok(Admission::Allowed | Admission::Probe) => {}
                 Ok(Admission::Open { retry_after: wait }) => {
                     metrics::counter!("textproof_gateway_skipped_total", "gateway" => name).increment(1);
                     retry_after =

@@ -63,6 +63,9 @@ mod basic;
 mod header_secret;
 mod path_secret;
 
+// What we send ourselves.
+mod signer;
+
 // Why a request was refused, for people.
 mod explain;
 
@@ -81,6 +84,7 @@ pub use json::JsonFault;
 pub use refused::{AnswerClass, Refused};
 pub use rotation::RotationNotice;
 pub use settings::{Authentication, EndpointError, EndpointSettings, EndpointWarning, SecretEntry};
+pub use signer::{SigningSecretError, WebhookSigner};
 pub use signing_key::KeyEncoding;
 pub use verify::{Request, Verified};
 

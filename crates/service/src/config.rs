@@ -20,6 +20,7 @@ mod variables;
 mod authentication;
 mod consent;
 mod endpoints;
+mod forwards;
 mod gateways;
 mod limits;
 mod otp;

@@ -62,7 +62,7 @@ where
 
     let ledger = configured::ledger(&config, &store)?;
     let deliveries = Deliveries::new(Arc::clone(&store) as Arc<dyn DeliveryStore>);
-    let rules = configured::rules(&config, &store, &ledger, None)?;
+    let rules = configured::rules(&config, &store, &ledger)?;
     // In this order: whether a person may be answered is known before the rules are applied.
     let mut handlers: Vec<Box<dyn Handler>> = vec![
         Box::new(KeepConsent::new(ledger)),

@@ -1,4 +1,4 @@
-//! The rules of a configuration, with what they need to be applied.
+//! The rules and forwards of a configuration, with what they need to be applied.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -6,26 +6,26 @@ use textproof::{
     consent::ConsentLedger,
     gateway::Gateway,
     reply::{AutomaticReplies, OwnNumbers},
-    store::{ReplyStore, Store},
+    store::{BreakerStore, ForwardedStore, ReplyStore, Store},
 };
 use textproof_service::{
     assemble,
     config::{Config, ConfigError},
 };
 
-use crate::handlers::{AnswerRoutes, Answers, ApplyRules, Forward, HelpAnswer};
+use crate::handlers::{AnswerRoutes, Answers, ApplyRules, Forwarding, Forwards, HelpAnswer};
 
-/// The handler of `[[rule]]`. A gateway is needed only where a rule replies.
+/// The handler of `[[rule]]` and `[[forward]]`. A gateway is needed only where a rule replies.
 pub(crate) fn rules(
     config: &Config,
     store: &Arc<dyn Store>,
     ledger: &ConsentLedger,
-    forward: Option<Arc<dyn Forward>>,
 ) -> Result<ApplyRules, ConfigError> {
     let rules = config.rules()?;
     let replies = rules.iter().any(|rule| rule.reply().is_some());
     let answers = replies.then(|| answers(config, store, ledger)).transpose()?;
-    let rules = ApplyRules::new(rules, answers, forward)
+    let forwarding = forwarding(config, store)?;
+    let rules = ApplyRules::new(rules, answers, forwarding)
         .map_err(|error| config.refused_rule(error.rule(), &error))?;
     let Some(text) = config.consent()?.help_text else { return Ok(rules) };
     Ok(rules.with_help(HelpAnswer::new(ledger.clone(), self::answers(config, store, ledger)?, text)))
@@ -37,6 +37,22 @@ pub(crate) fn ledger(config: &Config, store: &Arc<dyn Store>) -> Result<ConsentL
     Ok(ConsentLedger::new(Arc::clone(store), config.fingerprint_key()?)
         .with_keywords(consent.keywords)
         .with_open_endpoints(consent.open_endpoints))
+}
+
+fn forwarding(config: &Config, store: &Arc<dyn Store>) -> Result<Option<Forwarding>, ConfigError> {
+    let destinations = config.forwards()?;
+    if destinations.is_empty() {
+        return Ok(None);
+    }
+    for destination in &destinations {
+        if let Some(warning) = destination.warning() {
+            tracing::warn!("forward {}: {warning}", destination.name());
+        }
+    }
+    let breakers = Arc::clone(store) as Arc<dyn BreakerStore>;
+    let forwards = Forwards::new(destinations, breakers, &config.fingerprint_key()?)
+        .map_err(|error| ConfigError::invalid("forward", "the configuration", error.to_string()))?;
+    Ok(Some(Forwarding::new(Arc::new(forwards), Arc::clone(store) as Arc<dyn ForwardedStore>)))
 }
 
 fn answers(config: &Config, store: &Arc<dyn Store>, ledger: &ConsentLedger) -> Result<Answers, ConfigError> {

@@ -1,5 +1,7 @@
 //! What is done with an event.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use textproof::event::Event;
 
@@ -36,8 +38,8 @@ pub trait Handler: Send + Sync {
     /// The name in logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// Acts on an event. It is cut off at five sixths of the lease, so it must not block its thread: whoever never
-    /// awaits cannot be cut off.
+    /// Acts on an event. It is cut off at five sixths of the lease, and [`time_left`](crate::time_left) says when; it must
+    /// not block its thread: whoever never awaits cannot be cut off.
     ///
     /// # Errors
     /// [`HandlerError`]: the event is put off and tried again, or, when that is of no use, it becomes a dead letter.
@@ -49,31 +51,80 @@ pub trait Handler: Send + Sync {
 #[error("{reason}")]
 pub struct HandlerError {
     reason: String,
-    retryable: bool,
+    remedy: Remedy,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What helps, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Remedy {
+    /// Another try; so many are allowed.
+    Again,
+    /// Another try, when this much time has passed.
+    Later(Duration),
+    Nothing,
 }
 
 impl HandlerError {
     /// An error in your own words; the event is tried again.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), retryable: true, source: None }
+        Self { reason: reason.into(), remedy: Remedy::Again, source: None }
+    }
+
+    /// What the event needs is known to be away: it is tried again in about `wait`, between a second and five minutes,
+    /// and this does not count as one of its failures, for the first three days of an event.
+    pub fn later(reason: impl Into<String>, wait: Duration) -> Self {
+        Self { remedy: Remedy::Later(wait), ..Self::new(reason) }
     }
 
     /// An error that stays one however often the event is tried: it becomes a dead letter at once.
     pub fn fatal(reason: impl Into<String>) -> Self {
-        Self { retryable: false, ..Self::new(reason) }
+        Self { remedy: Remedy::Nothing, ..Self::new(reason) }
     }
 
     /// Whether the event is tried again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.retryable
+        self.remedy != Remedy::Nothing
+    }
+
+    /// How long what the event needs is away, if that is the trouble.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        match self.remedy {
+            Remedy::Later(wait) => Some(wait),
+            _ => None,
+        }
+    }
+
+    /// Of two errors of one event, the one that decides: while anything can still be done, the event is tried again.
+    pub(crate) fn or(self, other: Self) -> Self {
+        if other.remedy < self.remedy { other } else { self }
     }
 }
 
 impl From<textproof::store::StoreError> for HandlerError {
     fn from(error: textproof::store::StoreError) -> Self {
-        Self { reason: error.to_string(), retryable: true, source: Some(error.into()) }
+        Self { reason: error.to_string(), remedy: Remedy::Again, source: Some(error.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_errors_the_one_that_can_be_helped_soonest_decides() {
+        let error = |remedy| HandlerError { remedy, ..HandlerError::new("x") };
+        let later = |seconds| Remedy::Later(Duration::from_secs(seconds));
+        let by_urgency = [Remedy::Again, later(1), later(2), Remedy::Nothing];
+        for (i, first) in by_urgency.into_iter().enumerate() {
+            for second in &by_urgency[i..] {
+                assert_eq!(error(first).or(error(*second)).remedy, first);
+                assert_eq!(error(*second).or(error(first)).remedy, first);
+            }
+            assert_eq!(error(first).is_retryable(), first != Remedy::Nothing);
+        }
     }
 }

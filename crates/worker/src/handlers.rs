@@ -2,10 +2,12 @@
 
 mod consent;
 mod delivery;
+mod forwards;
 mod help;
 mod rules;
 
 pub use consent::KeepConsent;
 pub use delivery::MergeDeliveryReports;
+pub use forwards::{ClientError, Forwards};
 pub use help::HelpAnswer;
-pub use rules::{AnswerRoutes, Answers, ApplyRules, Forward, RulesError};
+pub use rules::{AnswerRoutes, Answers, ApplyRules, Forward, Forwarding, RulesError};

@@ -5,6 +5,7 @@
 
 mod binary;
 mod configured;
+mod deadline;
 mod engine;
 mod handler;
 pub mod handlers;
@@ -14,6 +15,7 @@ mod readiness;
 mod work;
 
 pub use binary::main;
+pub use deadline::time_left;
 pub use engine::{Worker, WorkerOptions};
 pub use handler::{Handler, HandlerError};
 pub use readiness::Readiness;

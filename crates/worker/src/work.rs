@@ -5,6 +5,7 @@
 //!       ├─► started too often ────► dead letter
 //!       └─► handlers ─┬─ all well ► settled
 //!                     ├─ failed ──► put off: 1 s, doubling to 5 min, with full jitter; after too many, dead letter
+//!                     ├─ later ───► put off for as long as they say, not counted in an event's first three days
 //!                     ├─ for good ► dead letter
 //!                     └─ a stop ──► given back, and this start is not counted
 //! ```
@@ -13,20 +14,23 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use rand::RngExt;
 use textproof::{
     event::Event,
     store::StoreError,
     stream::{Delivery, Unreadable},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Handler, HandlerError};
+use crate::{Handler, HandlerError, deadline::within};
 
 /// The delay after the first failure, and the longest one.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(300);
+/// How long an event waits for what it needs before waiting counts as failing: longer than a weekend.
+const PATIENCE: Duration = Duration::from_secs(72 * 3600);
 
 /// How often an event is tried.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +57,8 @@ enum Outcome {
     Done,
     Failed(String),
     FailedForGood(String),
+    /// What it needs is away for about so long.
+    PutOff(String, Duration),
     Panicked,
     Late,
     GivenBack,
@@ -88,7 +94,7 @@ impl Work {
             Ok(_) if started_too_often => return Outcome::StartedTooOften,
             Ok(event) => event,
         };
-        let acted = timeout(self.deadline, AssertUnwindSafe(self.handle(event)).catch_unwind());
+        let acted = within(self.deadline, AssertUnwindSafe(self.handle(event)).catch_unwind());
         tokio::select! {
             () = self.give_back.cancelled() => Outcome::GivenBack,
             acted = acted => match acted {
@@ -110,8 +116,13 @@ impl Work {
     async fn handle(&self, event: &Event) -> Outcome {
         for handler in self.handlers.iter() {
             if let Err(error) = handler.handle(event).await {
-                tracing::warn!(event = %event.id, handler = handler.name(), %error, "a handler failed");
-                return failed(handler.name(), &error);
+                // Whoever asks for patience has said why: events that wait are many.
+                if error.wait().is_some() {
+                    tracing::debug!(event = %event.id, handler = handler.name(), %error, "a handler asks for time");
+                } else {
+                    tracing::warn!(event = %event.id, handler = handler.name(), %error, "a handler failed");
+                }
+                return failed(handler.name(), &error, waited_enough(event));
             }
         }
         Outcome::Done
@@ -127,6 +138,11 @@ impl Work {
             Outcome::StartedTooOften => bury(delivery, "starts", None).await,
             Outcome::FailedForGood(error) => bury(delivery, "fatal", Some(error)).await,
             Outcome::Failed(error) => self.again(delivery, error).await,
+            Outcome::PutOff(error, wait) => {
+                let delay = at_least(*wait);
+                tracing::debug!(event = delivery.id(), delay_ms = delay.as_millis(), "the event waits");
+                delivery.postpone(delay, error).await
+            }
             Outcome::Panicked => self.again(delivery, "a handler panicked").await,
             Outcome::Late => {
                 let error = format!("the handlers took longer than {:?}", self.deadline);
@@ -153,6 +169,7 @@ impl Outcome {
             Self::Done => "done",
             Self::Failed(_) => "failed",
             Self::FailedForGood(_) => "failed_for_good",
+            Self::PutOff(..) => "put_off",
             Self::Panicked => "panicked",
             Self::Late => "late",
             Self::GivenBack => "given_back",
@@ -163,9 +180,18 @@ impl Outcome {
     }
 }
 
-fn failed(handler: &str, error: &HandlerError) -> Outcome {
+fn failed(handler: &str, error: &HandlerError, waited_enough: bool) -> Outcome {
     let said = format!("{handler}: {error}");
-    if error.is_retryable() { Outcome::Failed(said) } else { Outcome::FailedForGood(said) }
+    match error.wait() {
+        Some(wait) if !waited_enough => Outcome::PutOff(said, wait),
+        _ if error.is_retryable() => Outcome::Failed(said),
+        _ => Outcome::FailedForGood(said),
+    }
+}
+
+fn waited_enough(event: &Event) -> bool {
+    let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+    u128::from(now.saturating_sub(event.received_at_ms)) > PATIENCE.as_millis()
 }
 
 async fn bury(delivery: Delivery, reason: &'static str, error: Option<&str>) -> Result<bool, StoreError> {
@@ -184,9 +210,27 @@ fn full_jitter(failures: u32) -> Duration {
     doubled.min(LONGEST_DELAY).mul_f64(rand::rng().random_range(0.0..=1.0))
 }
 
+/// The wait and up to half of it, so that what waited for one thing does not come back together.
+fn at_least(wait: Duration) -> Duration {
+    wait.clamp(FIRST_DELAY, LONGEST_DELAY * 2 / 3).mul_f64(rand::rng().random_range(1.0..=1.5))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_comes_back_after_its_time_and_not_together() {
+        for (wait, shortest, longest) in
+            [(0, 1_000, 1_500), (10_000, 10_000, 15_000), (3_600_000, 200_000, 300_000)]
+        {
+            let drawn: Vec<_> =
+                (0..1_000).map(|_| at_least(Duration::from_millis(wait)).as_millis()).collect();
+            assert!(drawn.iter().all(|delay| (shortest..=longest).contains(delay)), "{wait}");
+            let middle = (shortest + longest) / 2;
+            assert!(drawn.iter().any(|delay| *delay < middle) && drawn.iter().any(|delay| *delay > middle));
+        }
+    }
 
     #[test]
     fn delays_double_up_to_five_minutes_and_are_jittered_from_nothing() {

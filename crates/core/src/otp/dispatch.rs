@@ -41,7 +41,7 @@ pub(super) async fn dispatch(otp: &Otp, message: &CodeMessage<'_>) -> Dispatched
     for gateway in otp.gateways.iter().filter(|gateway| message.code.is_some() || gateway.makes_codes()) {
         let breaker = otp.settings.fingerprint_key.name("breaker", &[gateway.name()]);
         match otp.store.enter(&breaker).await {
-            Ok(Admission::Allowed) => {}
+            Ok(Admission::Allowed | Admission::Probe) => {}
             Ok(Admission::Open { retry_after }) => {
                 metrics::counter!("textproof_gateway_skipped_total", "gateway" => gateway.name())
                     .increment(1);

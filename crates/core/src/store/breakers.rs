@@ -1,4 +1,5 @@
-//! The port for circuit breakers: one for each gateway, shared by the fleet.
+//! The port for circuit breakers: one for each gateway and each place that events are forwarded to, shared by the
+//! fleet.
 //!
 //! ```text
 //!  closed ── enough failures in a row, or told to wait ──► open ── its time is over ──► half open
@@ -35,6 +36,8 @@ pub(crate) const BREAKER_KEPT: Duration = Duration::from_secs(7200);
 pub enum Admission {
     /// It may.
     Allowed,
+    /// It may, by this caller alone: it has been failing, and the call shows whether it still does.
+    Probe,
     /// It is left alone.
     Open {
         /// Time until it may be called.

@@ -12,6 +12,7 @@ mod erasures;
 mod events;
 mod expiring;
 mod failures;
+mod forwarded;
 mod health;
 mod idempotency;
 mod limits;
@@ -22,7 +23,7 @@ mod shards;
 mod tokens;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -63,6 +64,8 @@ struct State {
     deliveries: Expiring<super::MessageKey, deliveries::Record>,
     counts: Expiring<jiff::civil::Date, super::DeliveryCounts>,
     consents: consents::Consents,
+    /// Names of destinations that have the event.
+    forwarded: Expiring<crate::event::EventId, BTreeSet<String>>,
     replies: Expiring<replies::Name, replies::Claim>,
     /// Times of the replies between two numbers.
     recent_replies: Expiring<Fingerprint, Vec<u64>>,

@@ -17,6 +17,7 @@ mod driver;
 mod durable;
 mod erasures;
 mod events;
+mod forwarded;
 mod grouped;
 mod health;
 mod idempotency;

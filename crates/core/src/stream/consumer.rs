@@ -290,6 +290,16 @@ impl Delivery {
         self.store.delay_event(&self.member, &self.id, &self.claim, &failures, delay).await
     }
 
+    /// Puts the event off for `delay` without a failure of its own: what it needs is away. Otherwise as
+    /// [`Delivery::delay`].
+    ///
+    /// # Errors
+    /// [`StoreError`]: if it is not put off, it comes back after its lease.
+    pub async fn postpone(self, delay: Duration, error: &str) -> Result<bool, StoreError> {
+        let failures = Failures { count: self.failures.count, ..self.failed(error) };
+        self.store.delay_event(&self.member, &self.id, &self.claim, &failures, delay).await
+    }
+
     /// Puts the event among the dead letters. `reason` is a stable word; `error` is what failed now, if something did.
     ///
     /// # Errors

@@ -88,11 +88,16 @@ impl SigningKey {
         if offered.is_empty() {
             return false;
         }
+        let right = self.mac(pieces, body);
+        offered.iter().any(|mac| mac.ct_eq(&right).into())
+    }
+
+    /// This key's MAC over the pieces and the body.
+    pub(super) fn mac(&self, pieces: &[&[u8]], body: &[u8]) -> [u8; MAC_BYTES] {
         let mut keyed = self.keyed.clone();
         for piece in pieces {
             keyed.update(piece);
         }
-        let right: [u8; MAC_BYTES] = keyed.chain_update(body).finalize().into_bytes().into();
-        offered.iter().any(|mac| mac.ct_eq(&right).into())
+        keyed.chain_update(body).finalize().into_bytes().into()
     }
 }

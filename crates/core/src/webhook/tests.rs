@@ -4,6 +4,7 @@ mod generic;
 mod promises;
 mod rotation;
 mod signed;
+mod signing;
 mod understanding;
 mod unsigned;
 mod vectors;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use test_support::eventually;
 use textproof::{
     secret::Fingerprint,
     store::{
@@ -19,6 +20,7 @@ use textproof::{
 crate::on_every_store!(
     failures_in_a_row_open_a_breaker_and_an_answer_between_them_does_not,
     a_gateway_that_asks_is_left_alone_by_everybody,
+    one_of_a_hundred_callers_is_let_through_when_the_time_is_over,
     a_fleet_has_one_budget_of_retries,
 );
 
@@ -63,6 +65,23 @@ async fn a_gateway_that_asks_is_left_alone_by_everybody(store: Arc<dyn Store>) {
     assert_eq!(elsewhere, Admission::Allowed, "another gateway has its own");
 }
 
+async fn one_of_a_hundred_callers_is_let_through_when_the_time_is_over(store: Arc<dyn Store>) {
+    report(&*store, CallOutcome::ToldToWait(Duration::from_millis(1)), false).await;
+    let first = eventually(Duration::from_secs(5), "its time is over", async || {
+        let admission = enter(&*store).await;
+        matches!(admission, Admission::Probe).then_some(admission)
+    })
+    .await;
+    assert_eq!(first, Admission::Probe);
+    for _ in 0..99 {
+        assert!(
+            matches!(enter(&*store).await, Admission::Open { retry_after } if retry_after <= PROBE_LEASE)
+        );
+    }
+    report(&*store, CallOutcome::Answered, false).await;
+    assert_eq!(enter(&*store).await, Admission::Allowed);
+}
+
 async fn a_fleet_has_one_budget_of_retries(store: Arc<dyn Store>) {
     let mut retries = 0;
     for _ in 0..100 {
@@ -92,14 +111,14 @@ async fn an_open_breaker_lets_one_caller_through_and_opens_for_longer_when_it_fa
     }
     assert_eq!(enter(&store).await, Admission::Open { retry_after: OPEN_FOR });
     pass(OPEN_FOR);
-    assert_eq!(enter(&store).await, Admission::Allowed, "one is let through");
+    assert_eq!(enter(&store).await, Admission::Probe, "one is let through");
     assert_eq!(enter(&store).await, Admission::Open { retry_after: PROBE_LEASE }, "the others are not");
     report(&store, CallOutcome::Failed, false).await;
     assert_eq!(enter(&store).await, Admission::Open { retry_after: OPEN_FOR * 2 });
     pass(OPEN_FOR * 2);
-    assert_eq!(enter(&store).await, Admission::Allowed);
+    assert_eq!(enter(&store).await, Admission::Probe);
     pass(PROBE_LEASE);
-    assert_eq!(enter(&store).await, Admission::Allowed, "a probe whose host died frees its place");
+    assert_eq!(enter(&store).await, Admission::Probe, "a probe whose host died frees its place");
     report(&store, CallOutcome::Answered, false).await;
     for _ in 0..10 {
         assert_eq!(enter(&store).await, Admission::Allowed, "closed again");

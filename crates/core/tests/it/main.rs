@@ -24,6 +24,7 @@ mod faults;
 mod fixed;
 mod fixture;
 mod floods;
+mod forwarded;
 mod fraud;
 mod host;
 mod idempotency;

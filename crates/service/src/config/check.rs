@@ -23,7 +23,7 @@ pub(super) fn table(table: &mut Table, keys: &[Key], section: &str, place: &str)
 /// The same for one value.
 pub(super) fn value(value: &mut Value, kind: Kind, name: &str, place: &str) -> Result<(), ConfigError> {
     let fits = match (kind, &mut *value) {
-        (Kind::Text | Kind::Address | Kind::Secret | Kind::Time, Value::String(_)) => true,
+        (Kind::Text | Kind::Address | Kind::Target | Kind::Secret | Kind::Time, Value::String(_)) => true,
         (Kind::Time, Value::Datetime(time)) => {
             *value = Value::String(time.to_string());
             true
@@ -52,7 +52,7 @@ pub(super) fn value(value: &mut Value, kind: Kind, name: &str, place: &str) -> R
 
 fn expected(kind: Kind) -> &'static str {
     match kind {
-        Kind::Text | Kind::Address | Kind::Secret => "must be a text in quotes",
+        Kind::Text | Kind::Address | Kind::Target | Kind::Secret => "must be a text in quotes",
         Kind::Time => "must be a time such as \"2026-12-01T00:00:00Z\"",
         Kind::Number => "must be a whole number, zero or more",
         Kind::Flag => "must be true or false",

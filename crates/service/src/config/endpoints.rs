@@ -5,7 +5,7 @@ use textproof::webhook::{
 };
 
 use super::raw::{RawEndpoint, RawSecret};
-use super::schema::endpoint_path;
+use super::schema::{ENDPOINTS, entry_path};
 use super::secrets;
 use super::{Config, ConfigError};
 
@@ -142,12 +142,12 @@ impl Reader<'_> {
 
     /// How messages call a key; a name that is refused may have line breaks.
     fn path(&self, key: &str) -> String {
-        endpoint_path(&self.name.escape_debug().to_string(), key)
+        entry_path(ENDPOINTS, &self.name.escape_debug().to_string(), key)
     }
 
     /// A variable replaces `auth` as a whole: `auth.scheme` comes from where `auth` does.
     fn place(&self, key: &str) -> String {
         let key = key.split('.').next().unwrap_or(key);
-        self.config.place(&endpoint_path(self.name, key))
+        self.config.place(&entry_path(ENDPOINTS, self.name, key))
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::schema::{ENDPOINT, ENDPOINTS, Key, Kind, RULE, RULES, SECTIONS, path, sibling};
+use super::schema::{Key, Kind, LISTS, SECTIONS, path, sibling};
 use super::{ConfigError, check};
 
 /// The file that is read when none is named, if it exists.
@@ -63,20 +63,21 @@ impl Layers {
         self.origins.remove(&path(section, key));
     }
 
-    /// The endpoints with their names, in the order of the file.
-    pub(super) fn endpoints(&mut self) -> impl Iterator<Item = (String, &mut Table)> {
-        let endpoints = self.table.get_mut(ENDPOINTS).and_then(Value::as_array_mut);
-        endpoints.into_iter().flatten().filter_map(|endpoint| {
-            let endpoint = endpoint.as_table_mut()?;
-            Some((endpoint.get("name")?.as_str()?.to_owned(), endpoint))
+    /// The tables of a list with their names, in the order of the file.
+    pub(super) fn entries(&mut self, list: &str) -> impl Iterator<Item = (String, &mut Table)> {
+        let entries = self.table.get_mut(list).and_then(Value::as_array_mut);
+        entries.into_iter().flatten().filter_map(|entry| {
+            let entry = entry.as_table_mut()?;
+            Some((entry.get("name")?.as_str()?.to_owned(), entry))
         })
     }
 
     fn add_file(&mut self, mut table: Table) -> Result<(), ConfigError> {
-        for (list, keys) in [(ENDPOINTS, ENDPOINT), (RULES, RULE)] {
-            if let Some(mut tables) = table.remove(list) {
-                check::value(&mut tables, Kind::Tables(keys), &format!("[[{list}]]"), &self.file)?;
-                self.table.insert(list.to_owned(), tables);
+        for list in LISTS {
+            if let Some(mut tables) = table.remove(list.name) {
+                let named = format!("[[{}]]", list.name);
+                check::value(&mut tables, Kind::Tables(list.keys), &named, &self.file)?;
+                self.table.insert(list.name.to_owned(), tables);
             }
         }
         for (name, value) in table {
@@ -105,10 +106,12 @@ impl Layers {
                 fill(table, section.keys);
             }
         }
-        // One without a name too: it is refused later, by a message that says so.
-        let endpoints = self.table.get_mut(ENDPOINTS).and_then(Value::as_array_mut);
-        for endpoint in endpoints.into_iter().flatten().filter_map(Value::as_table_mut) {
-            fill(endpoint, ENDPOINT);
+        for list in LISTS {
+            // One without a name too: it is refused later, by a message that says so.
+            let entries = self.table.get_mut(list.name).and_then(Value::as_array_mut);
+            for entry in entries.into_iter().flatten().filter_map(Value::as_table_mut) {
+                fill(entry, list.keys);
+            }
         }
     }
 }
@@ -127,12 +130,13 @@ fn fill(table: &mut Table, keys: &[Key]) {
 }
 
 fn unknown_section(name: &str, file: &str) -> ConfigError {
-    let known = SECTIONS.iter().map(|section| format!("[{}]", section.name)).collect::<Vec<_>>();
+    let sections = SECTIONS.iter().map(|section| format!("[{}]", section.name));
+    let known = sections.chain(LISTS.iter().map(|list| format!("[[{}]]", list.name))).collect::<Vec<_>>();
     ConfigError::UnknownKey {
         key: name.to_owned(),
         section: "the file".to_owned(),
         place: file.to_owned(),
-        known: format!("{}, [[{ENDPOINTS}]], [[{RULES}]]", known.join(", ")),
+        known: known.join(", "),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::schema::{ENDPOINT, ENDPOINTS, Key, Kind, RULE, RULES, SECTIONS};
+use super::schema::{Key, Kind, LISTS, SECTIONS};
 
 const MASK: &str = "***";
 
@@ -10,11 +10,11 @@ const MASK: &str = "***";
 pub(super) fn table(all: &Table) -> Table {
     let masked = all.iter().map(|(name, value)| {
         let section = SECTIONS.iter().find(|section| section.name == name);
-        let kind = match section {
-            Some(section) => Kind::Table(section.keys),
-            None if name == ENDPOINTS => Kind::Tables(ENDPOINT),
-            None if name == RULES => Kind::Tables(RULE),
-            None => Kind::Secret,
+        let list = LISTS.iter().find(|list| list.name == name);
+        let kind = match (section, list) {
+            (Some(section), _) => Kind::Table(section.keys),
+            (None, Some(list)) => Kind::Tables(list.keys),
+            (None, None) => Kind::Secret,
         };
         (name.clone(), masked(value, kind))
     });
@@ -25,6 +25,7 @@ fn masked(value: &Value, kind: Kind) -> Value {
     match (kind, value) {
         (Kind::Text | Kind::Time | Kind::Number | Kind::Flag | Kind::Texts, value) => value.clone(),
         (Kind::Address, Value::String(address)) => Value::String(self::address(address)),
+        (Kind::Target, Value::String(target)) => Value::String(self::target(target)),
         (Kind::Table(keys), Value::Table(table)) => Value::Table(inner(table, keys)),
         (Kind::Tables(_), Value::Array(tables)) => {
             Value::Array(tables.iter().map(|table| masked(table, element(kind))).collect())
@@ -59,8 +60,32 @@ fn address(text: &str) -> String {
     }
 }
 
+/// Scheme, host and port of a URL: path and query may be all that a receiver asks for. Nothing of what is no URL.
+fn target(text: &str) -> String {
+    let server = text.split_once("://").and_then(|(scheme, rest)| {
+        let server = rest.split(['/', '?', '#', '\\']).next().filter(|server| !server.contains('@'))?;
+        Some(format!("{scheme}://{server}/{MASK}"))
+    });
+    server.unwrap_or_else(|| MASK.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn of_a_target_only_the_server_is_shown() {
+        for (target, shown) in [
+            ("https://crm.example.com/hooks/canary?key=canary", "https://crm.example.com/***"),
+            ("https://crm.example.com:8443", "https://crm.example.com:8443/***"),
+            ("https://crm.example.com?canary", "https://crm.example.com/***"),
+            ("https:\\\\crm.example.com\\canary", "***"),
+            ("https://crm.example.com\\canary", "https://crm.example.com/***"),
+            ("https://user:canary@crm.example.com/x", "***"),
+            ("canary", "***"),
+        ] {
+            assert_eq!(super::target(target), shown);
+        }
+    }
+
     #[test]
     fn an_address_is_shown_without_its_password() {
         for (address, shown) in [

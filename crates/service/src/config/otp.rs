@@ -75,6 +75,7 @@ impl Config {
         self.require_worker()?;
         let rules = self.rules()?;
         let answers_help = self.consent()?.help_text.is_some();
+        self.forwards()?;
         let otp = &self.raw.otp;
         self.policy()?;
         if otp.fingerprint_key.is_some() || otp.fingerprint_key_file.is_some() {

@@ -22,6 +22,8 @@ pub(super) struct Raw {
     pub(super) endpoint: Vec<RawEndpoint>,
     #[serde(default)]
     pub(super) rule: Vec<RawRule>,
+    #[serde(default)]
+    pub(super) forward: Vec<RawForward>,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +163,17 @@ pub(super) struct RawMatch {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawForward {
+    pub(super) name: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) secret: Option<SecretString>,
+    pub(super) secret_file: Option<String>,
+    pub(super) allow_private: bool,
+    pub(super) every_event: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawEndpoint {
     pub(super) name: Option<String>,
     pub(super) tenant: String,
@@ -205,12 +218,14 @@ impl Raw {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::{ENDPOINT, ENDPOINTS, Key, Kind, RULE, RULES, SECTIONS};
+    use super::super::schema::{Key, Kind, LISTS, SECTIONS};
     use super::*;
 
     fn sample(kind: Kind) -> Value {
         match kind {
-            Kind::Text | Kind::Address | Kind::Secret | Kind::Time => Value::String("text".to_owned()),
+            Kind::Text | Kind::Address | Kind::Target | Kind::Secret | Kind::Time => {
+                Value::String("text".to_owned())
+            }
             Kind::Number => Value::Integer(1),
             Kind::Flag => Value::Boolean(true),
             Kind::Texts => Value::Array(vec![Value::String("text".to_owned())]),
@@ -229,8 +244,7 @@ mod tests {
             .iter()
             .map(|section| (section.name.to_owned(), Value::Table(full(section.keys))))
             .collect();
-        table.insert(ENDPOINTS.to_owned(), sample(Kind::Tables(ENDPOINT)));
-        table.insert(RULES.to_owned(), sample(Kind::Tables(RULE)));
+        table.extend(LISTS.iter().map(|list| (list.name.to_owned(), sample(Kind::Tables(list.keys)))));
         let parsed: Result<Raw, _> = Value::Table(table).try_into();
         assert_eq!(parsed.err().map(|error: toml::de::Error| error.to_string()), None);
     }

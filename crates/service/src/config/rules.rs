@@ -3,7 +3,7 @@
 use textproof::rule::{MatchSettings, Rule, RuleError, RuleSettings, Rules};
 
 use super::raw::RawRule;
-use super::schema::RULES;
+use super::schema::{FORWARDS, RULES};
 use super::{Config, ConfigError};
 use crate::exit::one_line;
 
@@ -11,8 +11,8 @@ impl Config {
     /// All rules, in the order of the file.
     ///
     /// # Errors
-    /// [`ConfigError`] for a rule without a name, a match or an action, for two of one name, and for all that
-    /// [`Rule::new`] refuses.
+    /// [`ConfigError`] for a rule without a name, a match or an action, for two of one name, for one that names
+    /// a forward that is not there, and for all that [`Rule::new`] refuses.
     pub fn rules(&self) -> Result<Rules, ConfigError> {
         let mut rules = Vec::new();
         for (number, raw) in (1..).zip(&self.raw.rule) {
@@ -21,6 +21,11 @@ impl Config {
                 remedy: format!("set it in {}: logs and claims of replies name the rule by it", self.file),
             })?;
             let rule = Rule::new(settings(raw)).map_err(|error| self.refused_rule(&name, &error))?;
+            if let Some(unknown) = rule.forward().iter().find(|name| !self.has_forward(name)) {
+                let path = rule_path(&name, ".forward");
+                let problem = format!("there is no [[{FORWARDS}]] with the name {unknown:?}");
+                return Err(ConfigError::invalid(path, &self.file, problem));
+            }
             rules.push(rule);
             Rules::new(rules.clone()).map_err(|error| self.refused_rule(&name, &error))?;
         }
@@ -47,9 +52,13 @@ impl Config {
             Some(RuleError::Forwards) => ".forward",
             _ => "",
         };
-        let path = format!("{RULES}.{}{key}", name.escape_debug());
-        ConfigError::invalid(path, &self.file, one_line(&error.to_string()))
+        ConfigError::invalid(rule_path(name, key), &self.file, one_line(&error.to_string()))
     }
+}
+
+/// How messages call a rule, or with `.key` behind it a key of it; a name that is refused may have line breaks.
+fn rule_path(name: &str, key: &str) -> String {
+    format!("{RULES}.{}{key}", name.escape_debug())
 }
 
 fn settings(raw: &RawRule) -> RuleSettings {

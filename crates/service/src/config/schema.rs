@@ -8,6 +8,8 @@ pub(super) enum Kind {
     Text,
     /// A text that is shown without the password it may contain.
     Address,
+    /// An address whose path may be a secret: shown is only the server that it leads to.
+    Target,
     /// A text that is never shown, and taken from a variable to the letter.
     Secret,
     /// RFC 3339, as a text or as TOML's own.
@@ -53,7 +55,7 @@ pub(super) struct Section {
     pub(super) keys: &'static [Key],
 }
 
-use Kind::{Address, Flag, Number, Secret, Table, Tables, Text, Texts, Time};
+use Kind::{Address, Flag, Number, Secret, Table, Tables, Target, Text, Texts, Time};
 
 const METRICS: &[&str] = &["TEXTPROOF_METRICS_BIND"];
 
@@ -172,6 +174,13 @@ const FIXED_CODE: &[Key] = &[
     Key::new("ends", Time),
 ];
 
+/// Every `[[list]]` of the file with the keys of its tables.
+pub(super) const LISTS: &[Section] = &[
+    Section { name: ENDPOINTS, keys: ENDPOINT },
+    Section { name: RULES, keys: RULE },
+    Section { name: FORWARDS, keys: FORWARD },
+];
+
 /// The name of the list of `[[endpoint]]` tables.
 pub(super) const ENDPOINTS: &str = "endpoint";
 
@@ -226,6 +235,19 @@ pub(super) const RULE: &[Key] = &[
     Key::new("forward", Texts),
 ];
 
+/// The name of the list of `[[forward]]` tables.
+pub(super) const FORWARDS: &str = "forward";
+
+/// The keys of a `[[forward]]`. The name is what the others, and rules, find it by.
+pub(super) const FORWARD: &[Key] = &[
+    Key::new("name", Text),
+    Key::new("url", Target),
+    Key::new("secret", Secret),
+    Key::new("secret_file", Text),
+    Key::new("allow_private", Flag).or("false"),
+    Key::new("every_event", Flag).or("false"),
+];
+
 /// The keys of an endpoint's `pointers`: where the dialect `generic` finds what it reads.
 const POINTERS: &[Key] = &[
     Key::new("type", Text),
@@ -264,9 +286,9 @@ pub(super) fn path(section: &str, key: &str) -> String {
     format!("{section}.{key}")
 }
 
-/// The same for an endpoint's key: `endpoint.mac.tenant`.
-pub(super) fn endpoint_path(endpoint: &str, key: &str) -> String {
-    format!("{ENDPOINTS}.{endpoint}.{key}")
+/// The same for a table of a list: `endpoint.mac.tenant`.
+pub(super) fn entry_path(list: &str, entry: &str, key: &str) -> String {
+    format!("{list}.{entry}.{key}")
 }
 
 /// `a, b, c`, for messages.

@@ -10,7 +10,7 @@ use textproof::store::SHARDS_AT_MOST;
 use textproof::webhook::Endpoint;
 
 use super::raw::RawEndpoint;
-use super::schema::endpoint_path;
+use super::schema::{ENDPOINTS, entry_path};
 use super::secrets::is_id;
 use super::{Config, ConfigError};
 use crate::tls::{Tls, TlsError, TlsFiles};
@@ -143,7 +143,7 @@ impl Config {
         let rate = |(name, rate): (String, u64)| match u32::try_from(rate).ok().and_then(NonZeroU32::new) {
             Some(rate) => Ok((name, rate)),
             None => {
-                let key = endpoint_path(&name, "rate_per_second");
+                let key = entry_path(ENDPOINTS, &name, "rate_per_second");
                 let place = self.place(&key);
                 Err(ConfigError::invalid(key, place, "must be between 1 and 4294967295"))
             }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use toml::Value;
 
 use super::layers::{FILE_VARIABLE, Layers, literal};
-use super::schema::{ENDPOINT, Key, Kind, SECTIONS, Section, endpoint_path, names, path, sibling, variable};
+use super::schema::{Key, Kind, LISTS, RULES, SECTIONS, Section, entry_path, names, path, sibling, variable};
 use super::{ConfigError, check};
 
 const OURS: &str = "TEXTPROOF_";
-const ENDPOINT_PREFIX: &str = "TEXTPROOF_ENDPOINT_";
 /// Read by others: the choice of the file, the logs, the sandbox.
 const NOT_SETTINGS: [&str; 2] = [FILE_VARIABLE, "TEXTPROOF_LOG_FORMAT"];
 const SANDBOX_PREFIX: &str = "TEXTPROOF_SANDBOX_";
@@ -84,42 +83,60 @@ fn targets(name: &str) -> Vec<(&'static Section, &'static Key)> {
         .collect()
 }
 
-/// An endpoint's variable, somebody else's, or a mistake.
+/// A variable of a list's table, somebody else's, or a mistake.
 fn apply_other(layers: &mut Layers, name: &str, text: &str) -> Result<(), ConfigError> {
     if !name.starts_with(OURS) || name.starts_with(SANDBOX_PREFIX) || NOT_SETTINGS.contains(&name) {
         return Ok(());
     }
+    let Some(list) = list_of(name) else { return Err(unknown(name)) };
     let mut found = None;
     let mut configured = Vec::new();
-    for (endpoint, table) in layers.endpoints() {
-        let prefix = format!("{ENDPOINT_PREFIX}{}_", endpoint.to_uppercase().replace('-', "_"));
-        let key = name.strip_prefix(&prefix).and_then(endpoint_key);
-        configured.push(endpoint.clone());
+    for (entry, table) in layers.entries(list.name) {
+        let prefix = format!("{}{}_", prefix(list), entry.to_uppercase().replace('-', "_"));
+        let key = name.strip_prefix(&prefix).and_then(|rest| key_of(list, rest));
+        configured.push(entry.clone());
         if let Some(key) = key {
-            let value = parse(text, key, &endpoint_path(&endpoint, key.name), name)?;
+            let value = parse(text, key, &entry_path(list.name, &entry, key.name), name)?;
             table.insert(key.name.to_owned(), value);
-            found = Some(endpoint_path(&endpoint, key.name));
+            let sibling = sibling(list.keys, key.name);
+            // The file may have named the secret's file where the environment gives the secret, or the reverse.
+            sibling.map(|sibling| table.remove(sibling));
+            let sibling = sibling.map(|sibling| entry_path(list.name, &entry, sibling));
+            found = Some((entry_path(list.name, &entry, key.name), sibling));
         }
     }
-    match found {
-        Some(path) => {
-            layers.origins.insert(path, name.to_owned());
-            Ok(())
-        }
-        None => Err(unknown(name, &configured)),
+    let Some((path, sibling)) = found else { return Err(unknown_of_list(name, list, &configured)) };
+    // Of a list's table, only variables are origins.
+    if let Some(first) = sibling.and_then(|sibling| layers.origins.get(&sibling)) {
+        return Err(ConfigError::Conflict { first: first.clone(), second: name.to_owned() });
     }
+    layers.origins.insert(path, name.to_owned());
+    Ok(())
 }
 
-fn endpoint_key(rest: &str) -> Option<&'static Key> {
-    // The name is what the others are found by, and cannot change.
-    ENDPOINT.iter().filter(|key| key.name != "name").find(|key| key.name.to_uppercase() == rest)
+/// The list that a variable is about. Rules have names that no variable can have.
+fn list_of(variable: &str) -> Option<&'static Section> {
+    LISTS.iter().filter(|list| list.name != RULES).find(|list| variable.starts_with(&prefix(list)))
+}
+
+fn prefix(list: &Section) -> String {
+    format!("{OURS}{}_", list.name.to_uppercase())
+}
+
+fn key_of(list: &Section, rest: &str) -> Option<&'static Key> {
+    settable(list).find(|key| key.name.to_uppercase() == rest)
+}
+
+/// The name is what the others are found by, and cannot change.
+fn settable(list: &Section) -> impl Iterator<Item = &'static Key> {
+    list.keys.iter().filter(|key| key.name != "name")
 }
 
 fn parse(text: &str, key: &Key, path: &str, name: &str) -> Result<Value, ConfigError> {
     let mut value = match (key.kind, literal(text)) {
         (Kind::Secret, _) => Value::String(text.to_owned()),
-        (Kind::Text | Kind::Address | Kind::Time, Some(value @ Value::String(_))) => value,
-        (Kind::Text | Kind::Address | Kind::Time, _) => Value::String(text.to_owned()),
+        (Kind::Text | Kind::Address | Kind::Target | Kind::Time, Some(value @ Value::String(_))) => value,
+        (Kind::Text | Kind::Address | Kind::Target | Kind::Time, _) => Value::String(text.to_owned()),
         (Kind::Texts, Some(value @ Value::Array(_))) => value,
         (Kind::Texts, _) => {
             let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
@@ -133,17 +150,20 @@ fn parse(text: &str, key: &Key, path: &str, name: &str) -> Result<Value, ConfigE
     Ok(value)
 }
 
-fn unknown(name: &str, endpoints: &[String]) -> ConfigError {
-    let section = |section: &&Section| name.starts_with(&format!("{OURS}{}_", section.name.to_uppercase()));
-    let hint = if name.starts_with(ENDPOINT_PREFIX) {
-        let endpoints = if endpoints.is_empty() { "none".to_owned() } else { endpoints.join(", ") };
-        let keys: Vec<_> = ENDPOINT.iter().map(|key| key.name).filter(|name| *name != "name").collect();
-        format!("endpoints in the file are {endpoints}, their keys are {}", keys.join(", "))
-    } else if let Some(section) = SECTIONS.iter().find(section) {
+fn unknown(name: &str) -> ConfigError {
+    let section = |section: &&Section| name.starts_with(&prefix(section));
+    let hint = if let Some(section) = SECTIONS.iter().find(section) {
         format!("known keys of [{}] are {}", section.name, names(section.keys))
     } else {
         let sections = SECTIONS.iter().map(|section| section.name.to_uppercase()).collect::<Vec<_>>();
         format!("settings are called TEXTPROOF_<SECTION>_<KEY>, with the sections {}", sections.join(", "))
     };
+    ConfigError::UnknownVariable { variable: name.to_owned(), hint }
+}
+
+fn unknown_of_list(name: &str, list: &Section, configured: &[String]) -> ConfigError {
+    let configured = if configured.is_empty() { "none".to_owned() } else { configured.join(", ") };
+    let keys: Vec<_> = settable(list).map(|key| key.name).collect();
+    let hint = format!("{}s in the file are {configured}, their keys are {}", list.name, keys.join(", "));
     ConfigError::UnknownVariable { variable: name.to_owned(), hint }
 }

@@ -6,6 +6,7 @@ use textproof_service::config::{Config, ConfigError};
 mod consent;
 mod defaults;
 mod endpoints;
+mod forwards;
 mod overrides;
 mod refusals;
 mod rules;
@@ -42,6 +43,7 @@ fn problem(text: &str, variables: &[(&str, &str)]) -> String {
         config.require_ingest()?;
         config.rules()?;
         config.consent()?;
+        config.forwards()?;
         config.require_worker()
     });
     let message = error.expect_err("it is refused").to_string();

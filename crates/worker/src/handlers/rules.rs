@@ -1,62 +1,58 @@
-//! Rules: automatic replies and forwards.
+//! Rules: automatic replies and forwards; and forwards of every event, which need no rule.
 
 pub(super) mod answers;
+mod forwarding;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::Pin};
 
 use async_trait::async_trait;
 use textproof::{
-    event::{Content, Event, Reply},
-    rule::Rules,
+    event::{Content, Event},
+    rule::{Rule, Rules},
 };
 
 pub use answers::{AnswerRoutes, Answers};
+pub use forwarding::{Forward, Forwarding};
 
 use self::answers::{Audience, Automatic};
 use super::HelpAnswer;
 use crate::{Handler, HandlerError};
 
-/// Hands an event to a place that has a name. Sending twice must be harmless: the event's id is the key.
-#[async_trait]
-pub trait Forward: Send + Sync {
-    /// Sends the event there.
-    ///
-    /// # Errors
-    /// [`HandlerError`] when it did not arrive.
-    async fn send(&self, name: &str, event: &Event) -> Result<(), HandlerError>;
-}
+/// A reply on its way.
+type Acting<'a> = Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + 'a>>;
 
 /// Does what the first rule that matches says. It runs after consent, so that a STOP is known before the text that
 /// says it is looked at, and it never swallows an event.
 pub struct ApplyRules {
     rules: Rules,
     answers: Option<Answers>,
-    forward: Option<Arc<dyn Forward>>,
+    forwarding: Option<Forwarding>,
     help: Option<HelpAnswer>,
 }
 
 impl ApplyRules {
-    /// Applies these rules; `answers` and `forward` are asked for where a rule replies or forwards.
+    /// Applies these rules; `answers` and `forwarding` are asked for where a rule replies or forwards.
     ///
     /// # Errors
     /// [`RulesError`] when a rule needs what is not there.
     pub fn new(
         rules: Rules,
         answers: Option<Answers>,
-        forward: Option<Arc<dyn Forward>>,
+        forwarding: Option<Forwarding>,
     ) -> Result<Self, RulesError> {
-        let named = |rule: &textproof::rule::Rule| rule.name().to_owned();
         if answers.is_none()
             && let Some(rule) = rules.iter().find(|rule| rule.reply().is_some())
         {
-            return Err(RulesError::NoAnswers { rule: named(rule) });
+            return Err(RulesError::NoAnswers { rule: rule.name().to_owned() });
         }
-        if forward.is_none()
-            && let Some(rule) = rules.iter().find(|rule| !rule.forward().is_empty())
-        {
-            return Err(RulesError::NoForwards { rule: named(rule) });
+        let known = |name: &str| forwarding.as_ref().is_some_and(|forwarding| forwarding.knows(name));
+        for rule in rules.iter() {
+            if let Some(unknown) = rule.forward().iter().find(|name| !known(name)) {
+                let (rule, forward) = (rule.name().to_owned(), unknown.clone());
+                return Err(RulesError::NoForward { rule, forward });
+            }
         }
-        Ok(Self { rules, answers, forward, help: None })
+        Ok(Self { rules, answers, forwarding, help: None })
     }
 
     /// Answers HELP, too: then no rule does, and forwards happen all the same.
@@ -65,10 +61,16 @@ impl ApplyRules {
         Self { help: Some(help), ..self }
     }
 
-    /// The answer to HELP, where this is what the event asks for and somebody answers it.
-    fn help_for<'a>(&self, event: &'a Event) -> Option<(&HelpAnswer, &'a Reply)> {
+    /// The answer to HELP where that is asked for and somebody answers it, else the reply of a rule.
+    fn reply<'a>(&'a self, event: &'a Event, rule: Option<&'a Rule>) -> Option<Acting<'a>> {
         let Content::Reply(reply) = &event.content else { return None };
-        self.help.as_ref().filter(|help| help.is_asked(reply)).zip(Some(reply))
+        if let Some(help) = self.help.as_ref().filter(|help| help.is_asked(reply)) {
+            return Some(Box::pin(help.answer(event, reply)));
+        }
+        let (answers, rule) = (self.answers.as_ref()?, rule?);
+        let audience = Audience::WhoWantsTexts;
+        let automatic = Automatic { rule: rule.name(), template: rule.reply()?, audience };
+        Some(Box::pin(answers.answer(event, reply, automatic)))
     }
 }
 
@@ -79,27 +81,14 @@ impl Handler for ApplyRules {
     }
 
     async fn handle(&self, event: &Event) -> Result<(), HandlerError> {
-        let mut done = Ok(());
-        let help = self.help_for(event);
-        if let Some((help, reply)) = help {
-            done = help.answer(event, reply).await;
-        }
-        let Some(rule) = self.rules.first_for(event) else {
-            return done;
-        };
-        if let (None, Some(answers), Some(template), Content::Reply(reply)) =
-            (help, &self.answers, rule.reply(), &event.content)
-        {
-            let audience = Audience::WhoWantsTexts;
-            done = answers.answer(event, reply, Automatic { rule: rule.name(), template, audience }).await;
-        }
+        let rule = self.rules.first_for(event);
+        let reply = self.reply(event, rule);
         // One action that fails does not keep the others from happening: each is safe to repeat.
-        for name in rule.forward() {
-            if let Some(forward) = &self.forward {
-                done = done.and(forward.send(name, event).await);
-            }
+        match (&self.forwarding, reply) {
+            (Some(forwarding), reply) => forwarding.send(event, rule.map_or(&[], Rule::forward), reply).await,
+            (None, Some(reply)) => reply.await,
+            (None, None) => Ok(()),
         }
-        done
     }
 }
 
@@ -119,11 +108,13 @@ pub enum RulesError {
         /// Its name.
         rule: String,
     },
-    /// Nothing to forward with.
-    #[error("the rule {rule:?} forwards: this version has no forwards")]
-    NoForwards {
+    /// Nobody to forward to.
+    #[error("there is no [[forward]] of the name {forward:?}")]
+    NoForward {
         /// Its name.
         rule: String,
+        /// What it names.
+        forward: String,
     },
 }
 
@@ -132,7 +123,7 @@ impl RulesError {
     #[must_use]
     pub fn rule(&self) -> &str {
         match self {
-            Self::NoAnswers { rule } | Self::NoForwards { rule } => rule,
+            Self::NoAnswers { rule } | Self::NoForward { rule, .. } => rule,
         }
     }
 }

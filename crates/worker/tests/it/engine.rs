@@ -8,7 +8,7 @@ use worker::WorkerOptions;
 
 use crate::fixture::{
     Doing, Logs, PATIENCE, Recorder, Running, backlog, dead_letters, depth, die_with_it, publish,
-    publish_unreadable,
+    publish_now, publish_unreadable,
 };
 
 fn quick() -> WorkerOptions {
@@ -161,6 +161,26 @@ async fn one_bad_event_among_a_thousand_is_the_only_dead_letter() {
         assert_eq!(recorder.seen().iter().filter(|text| text.starts_with("good")).count(), 999);
         running.stop().await;
     }
+}
+
+/// With one failure allowed.
+#[tokio::test]
+async fn waiting_for_what_is_away_is_no_failure_for_three_days() {
+    let store = MemoryStore::new();
+    let recorder = Recorder::new(|_| Doing::AskForTime);
+    let options = WorkerOptions { max_attempts: 1, ..WorkerOptions::default() };
+    let running = Running::start(&store, vec![recorder.clone()], options);
+    publish_now(&store, "new").await;
+    publish(&store, "old").await;
+    eventually_true(PATIENCE, "it is tried again and again", async || recorder.count("new") >= 2).await;
+    eventually_true(PATIENCE, "one waits, the other has waited enough", async || {
+        let backlog = backlog(&store).await;
+        (backlog.events, backlog.delayed, backlog.dead_letters) == (0, 1, 1)
+    })
+    .await;
+    let letter = dead_letters(&store).await.remove(0);
+    assert_eq!((letter.failures.last.as_str(), recorder.count("old")), ("recorder: told to wait", 1));
+    running.stop().await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use textproof::{
     event::{Content, ContentDigest, Event, EventId, Identity, Reply},
     store::{
@@ -21,9 +22,15 @@ use worker::{Handler, HandlerError, Readiness, Worker, WorkerOptions};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Publishes a reply with this text.
+/// Publishes a reply with this text, received when the epoch began.
 pub(crate) async fn publish(store: &MemoryStore, text: &str) {
     publish_to(Arc::new(store.clone()), text).await;
+}
+
+/// Publishes a reply with this text that came just now.
+pub(crate) async fn publish_now(store: &MemoryStore, text: &str) {
+    let now = u64::try_from(Timestamp::now().as_millisecond()).expect("after the epoch");
+    try_publish(Arc::new(store.clone()), text, now).await.expect("the store answers");
 }
 
 pub(crate) fn identity(text: &str) -> Identity {
@@ -36,6 +43,14 @@ pub(crate) async fn publish_to(store: Arc<dyn EventStore>, text: &str) {
 
 /// As [`publish_to`], where a fault is allowed.
 pub(crate) async fn try_publish_to(store: Arc<dyn EventStore>, text: &str) -> Result<Published, StoreError> {
+    try_publish(store, text, 1).await
+}
+
+async fn try_publish(
+    store: Arc<dyn EventStore>,
+    text: &str,
+    received_at_ms: u64,
+) -> Result<Published, StoreError> {
     let identity = identity(text);
     let content = Content::Reply(Reply {
         message_id: None,
@@ -51,7 +66,7 @@ pub(crate) async fn try_publish_to(store: Arc<dyn EventStore>, text: &str) -> Re
         id: EventId::of(&identity),
         endpoint: "websms".into(),
         tenant: "default".into(),
-        received_at_ms: 1,
+        received_at_ms,
         conflict: false,
         content,
     };
@@ -100,6 +115,7 @@ pub(crate) enum Doing {
     Succeed,
     Fail,
     FailForGood,
+    AskForTime,
     Panic,
     NeverEnd,
 }
@@ -173,6 +189,7 @@ impl Handler for Recorder {
             Doing::Succeed => Ok(()),
             Doing::Fail => Err(HandlerError::new("told to fail")),
             Doing::FailForGood => Err(HandlerError::fatal("told to fail for good")),
+            Doing::AskForTime => Err(HandlerError::later("told to wait", Duration::ZERO)),
             Doing::Panic => panic!("told to panic"),
             Doing::NeverEnd => std::future::pending().await,
         }
@@ -197,6 +214,14 @@ impl Running {
         options: WorkerOptions,
     ) -> Self {
         let handlers = handlers.into_iter().map(|handler| Box::new(handler) as Box<dyn Handler>).collect();
+        Self::with(store, handlers, options)
+    }
+
+    pub(crate) fn with(
+        store: Arc<dyn EventStore>,
+        handlers: Vec<Box<dyn Handler>>,
+        options: WorkerOptions,
+    ) -> Self {
         let worker = Worker::new(store, handlers, options);
         let (shutdown, readiness) = (CancellationToken::new(), worker.readiness());
         Self { worker: tokio::spawn(worker.run(shutdown.clone())), shutdown, readiness }

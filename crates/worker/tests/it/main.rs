@@ -4,6 +4,7 @@ mod consent;
 mod engine;
 mod failover;
 mod fixture;
+mod forwards;
 mod others;
 mod recovery;
 mod rules;

@@ -17,7 +17,7 @@ use textproof::{
 };
 use worker::{
     Handler, HandlerError,
-    handlers::{AnswerRoutes, Answers, ApplyRules, Forward, KeepConsent, RulesError},
+    handlers::{AnswerRoutes, Answers, ApplyRules, Forward, Forwarding, KeepConsent, RulesError},
 };
 
 /// What the gateway answers.
@@ -96,6 +96,14 @@ pub(crate) struct Forwards {
 
 #[async_trait]
 impl Forward for Forwards {
+    fn knows(&self, name: &str) -> bool {
+        ["crm", "desk"].contains(&name)
+    }
+
+    fn every_event(&self) -> &[String] {
+        &[]
+    }
+
     async fn send(&self, name: &str, event: &Event) -> Result<(), HandlerError> {
         self.sent.lock().expect("no panic").push((name.to_owned(), event.id.clone()));
         if self.fail { Err(HandlerError::new("told to fail")) } else { Ok(()) }
@@ -162,7 +170,8 @@ impl Desk {
     pub(crate) fn rules(&self, rules: Vec<Rule>, forward: &Arc<Forwards>) -> ApplyRules {
         let rules = Rules::new(rules).expect("sound rules");
         let forward = Arc::clone(forward) as Arc<dyn Forward>;
-        ApplyRules::new(rules, Some(self.answers()), Some(forward)).expect("all is there")
+        let forwarding = Forwarding::new(forward, Arc::new(self.store.clone()));
+        ApplyRules::new(rules, Some(self.answers()), Some(forwarding)).expect("all is there")
     }
 }
 
@@ -261,12 +270,28 @@ async fn one_action_that_fails_does_not_keep_the_other_from_happening() {
     assert_eq!(forwards.sent.lock().expect("no panic").len(), 2);
 }
 
+/// A reply that the gateway does not take brings the event back, and the forward with it: it has arrived.
+#[tokio::test]
+async fn a_reply_that_is_tried_again_does_not_repeat_the_forward() {
+    let desk = Desk::new();
+    let forwards = Arc::new(Forwards::default());
+    let rules = desk.rules(vec![rule("both", any(), Some("ok"), &["crm"])], &forwards);
+    let event = text(1, "+64211234567", "hi");
+    desk.first.becomes(Mood::NoMoney);
+    for _ in 0..3 {
+        assert!(rules.handle(&event).await.is_err());
+    }
+    desk.first.becomes(Mood::Accept);
+    rules.handle(&event).await.expect("both are done");
+    assert_eq!((desk.first.texts().len(), forwards.sent.lock().expect("no panic").len()), (1, 1));
+}
+
 #[test]
 fn a_rule_that_needs_what_is_not_there_is_refused() {
     let rules = |reply, forward| Rules::new(vec![rule("a", any(), reply, forward)]).expect("sound rules");
     let refused = ApplyRules::new(rules(Some("ok"), &[]), None, None).err();
     assert_eq!(refused, Some(RulesError::NoAnswers { rule: "a".into() }));
     let refused = ApplyRules::new(rules(None, &["crm"]), Some(Desk::new().answers()), None).err();
-    assert_eq!(refused, Some(RulesError::NoForwards { rule: "a".into() }));
+    assert_eq!(refused, Some(RulesError::NoForward { rule: "a".into(), forward: "crm".into() }));
     assert!(ApplyRules::new(Rules::default(), None, None).is_ok());
 }

@@ -38,7 +38,7 @@ impl BreakerStore for MemoryStore {
             return Ok(Admission::Open { retry_after: Duration::from_millis(busy_until - now) });
         }
         breaker.probe_until = now + ms(PROBE_LEASE);
-        Ok(Admission::Allowed)
+        Ok(Admission::Probe)
     }
 
     async fn report(

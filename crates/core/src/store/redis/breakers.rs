@@ -60,6 +60,7 @@ fn admission(reply: Value) -> Option<Admission> {
     let mut reply = Reply::new(reply)?;
     Some(match reply.number()? {
         1 => Admission::Allowed,
+        2 => Admission::Probe,
         0 => Admission::Open { retry_after: Duration::from_millis(reply.number()?) },
         _ => return None,
     })

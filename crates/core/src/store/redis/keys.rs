@@ -22,8 +22,9 @@
 //! | `{l<subject>}:lu` | string | unverified sends of an address, prefix or country | two windows |
 //! | `{y<pair>}:y:<event id>:<rule>` | string | claim of an automatic reply, see `lua/claim_reply.lua` | 30 days |
 //! | `{y<pair>}:yr` | string | times of the automatic replies between two numbers | a day |
+//! | `{f<event id>}:fd` | set | destinations that have an event of which something is to be tried again | 30 days |
 //! | `{i<name>}:k` | string | idempotency record, see `lua/claim_key.lua` | 24 hours |
-//! | `{b<gateway>}:b` | hash | circuit breaker, see `lua/enter_gateway.lua` | 2 hours after the last news |
+//! | `{b<name>}:b` | hash | circuit breaker, see `lua/enter_gateway.lua` | 2 hours after the last news |
 //! | `{t<account>}:token` | string | shared bearer token, sealed | the token's own |
 //! | `{t<account>}:lease` | string | who renews it | 20 s |
 //! | `{t<account>}:block` | string | why nobody may ask for one now | at most 375 s |
@@ -43,12 +44,14 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use crate::{
+    event::EventId,
     secret::Fingerprint,
     store::{
         CodeKey, ERASURE_KEPT, IDEMPOTENCY_KEPT, Limit, MessageKey, Queue, REPLY_KEPT, ReplyKey, TokenKey,
         breakers::BREAKER_KEPT,
         deliveries::{COUNTERS_KEPT, DELIVERY_KEPT},
         events::MARK_KEPT,
+        forwarded::FORWARDED_KEPT,
         phones::MESSAGES_KEPT,
         replies,
     },
@@ -84,6 +87,7 @@ pub const LIFETIMES: &[Lifetime] = &[
     bounded(":lu", Duration::from_secs(2 * 86_400)),
     bounded(":y:", REPLY_KEPT),
     bounded(":yr", replies::DAY),
+    bounded(":fd", FORWARDED_KEPT),
     bounded(":k", IDEMPOTENCY_KEPT),
     bounded(":b", BREAKER_KEPT),
     unbounded(":o", "an opt-out holds until the person opts in again"),
@@ -206,6 +210,10 @@ impl KeyPrefix {
 
     pub(super) fn recent_replies(&self, pair: &Fingerprint) -> String {
         [&self.0, "{y", pair.as_str(), "}:yr"].concat()
+    }
+
+    pub(super) fn forwarded(&self, event: &EventId) -> String {
+        [&self.0, "{f", event.as_str(), "}:fd"].concat()
     }
 
     pub(super) fn breaker(&self, gateway: &Fingerprint) -> String {

@@ -180,6 +180,7 @@ scripts! {
     CLAIM_REPLY = "claim_reply", ["claim_reply.lua"];
     RECORD_REPLY = "record_reply", ["record_reply.lua"];
     RELEASE_REPLY = "release_reply", ["release_reply.lua"];
+    KEEP_FORWARDED = "keep_forwarded", ["keep_forwarded.lua"];
 }
 
 /// A script as Redis knows it.

@@ -17,7 +17,7 @@ use super::{
 
 const FILE: &str = include_str!("../../../tests/vectors/signatures.json");
 
-fn vectors(scheme: &str) -> Vec<Value> {
+pub(super) fn vectors(scheme: &str) -> Vec<Value> {
     let file: Value = serde_json::from_str(FILE).unwrap();
     let vectors = file["vectors"].as_array().unwrap();
     vectors.iter().filter(|vector| vector["scheme"] == scheme).cloned().collect()

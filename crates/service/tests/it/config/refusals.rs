@@ -20,7 +20,7 @@ fn unknown_names_are_refused_with_the_known_ones() {
         (
             "[[rules]]\nname = 'hours'",
             "unknown key `rules` in the file (FILE): known keys are [redis], [otp], [connexus], \
-             [mobile_api_connect], [stream], [ingest], [consent], [worker], [[endpoint]], [[rule]]",
+             [mobile_api_connect], [stream], [ingest], [consent], [worker], [[endpoint]], [[rule]], [[forward]]",
         ),
         (
             "[[rule]]\nmatch = { equals = 'a' }",

@@ -22,6 +22,9 @@ reply = "We are open Mon-Sat 9-6, {{from}}."
 name = "everything else"
 match = { any = true }
 forward = ["crm"]
+
+[[forward]]
+name = "crm"
 "#;
     let config = load(text, &[]).unwrap();
     assert_eq!(config.own_numbers(), ["552", "+64211111111"]);
@@ -90,6 +93,10 @@ fn a_rule_that_cannot_be_meant_is_refused() {
         (
             "forward = ['crm', 'crm']\nmatch = { any = true }",
             "rule.hours.forward (FILE): a rule names at most 16 forwards, each of them once",
+        ),
+        (
+            "forward = ['crm', 'cmr']\nmatch = { any = true }\n[[forward]]\nname = 'crm'",
+            "rule.hours.forward (FILE): there is no [[forward]] with the name \"cmr\"",
         ),
         ("match = { any = 'yes' }\nreply = 'ok'", "[[rule]] match any (FILE): must be true or false"),
     ] {
