@@ -96,7 +96,8 @@ async fn a_call_that_a_former_primary_refuses_is_answered_by_the_new_one() {
         settings.min_replicas = replicas;
         let store: Arc<dyn Store> = Arc::new(RedisStore::new(&settings).expect("the URL is usable"));
         let phone = Phone::new(&store);
-        store.ping().await.expect("the shared connection is open");
+        // Opens the shared connection, and agrees on the shards.
+        assert_eq!(store.depth(Queue::Events).await.expect("the store answers"), 0);
         if opened {
             // And the dedicated one.
             publish(&store, "before").await.expect("it is taken");
@@ -106,6 +107,15 @@ async fn a_call_that_a_former_primary_refuses_is_answered_by_the_new_one() {
         one.follow(&other).await;
         sentinel.name_instead(&other).await;
         publish(&store, "after").await.expect("READONLY says that it has not run: it is sent again");
+        let errors: String = redis::cmd("INFO")
+            .arg("errorstats")
+            .query_async(&mut one.connection().await)
+            .await
+            .expect("it answers");
+        assert!(
+            !errors.contains("READONLY:count=") || errors.contains("READONLY:count=1\r"),
+            "once: {errors}"
+        );
         let reserved = phone.try_reserve(RequestId::random(), Phone::fresh(2)).await;
         assert!(reserved.is_ok(), "{reserved:?}");
         assert_eq!(store.depth(Queue::Events).await.expect("the store answers"), 1);

@@ -68,7 +68,9 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_group_that_is_destroyed_is_created_again_and_nothing_is_skipped() {
+async fn a_group_that_is_destroyed_is_created_again_without_a_fault_and_nothing_is_skipped() {
+    let logs = Logs::default();
+    let _collected = logs.collect();
     let world = World::start(TestRedis::builder()).await;
     for round in 0..3 {
         world.waiting_reader().await;
@@ -76,6 +78,7 @@ async fn a_group_that_is_destroyed_is_created_again_and_nothing_is_skipped() {
         world.takes(&format!("after {round}")).await;
     }
     world.running.stop().await;
+    assert!(!logs.text().contains("no events can be taken"), "{}", logs.text());
 }
 
 #[tokio::test]
