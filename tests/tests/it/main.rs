@@ -6,6 +6,7 @@ mod chaos;
 mod commands;
 mod deploys;
 mod fixture;
+mod forwards;
 mod name;
 mod own_handler;
 mod poison;
