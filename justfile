@@ -47,6 +47,10 @@ bench *ARGS:
 load WHAT *ARGS:
     cargo run --release -p benches --bin load -- {{ WHAT }} {{ ARGS }}
 
+# Everything dies at random, and each event takes effect once: `just chaos 100000 SEED`
+chaos *ARGS:
+    scripts/chaos {{ ARGS }}
+
 # Licences, sources and banned crates; needs cargo-deny
 deny:
     cargo deny --locked check

@@ -8,6 +8,7 @@ mod logs;
 mod outages;
 mod paths;
 pub(crate) mod raw;
+mod redelivery;
 mod refusals;
 mod replicas;
 mod senders;
