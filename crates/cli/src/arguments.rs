@@ -125,6 +125,9 @@ pub(crate) struct DevOptions {
     /// Where webhooks are received.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3000")]
     pub(crate) ingest_bind: SocketAddr,
+    /// Where every event is forwarded to, signed by Standard Webhooks with a secret that is drawn and printed.
+    #[arg(long, value_name = "URL")]
+    pub(crate) forward: Option<String>,
 }
 
 #[derive(Debug, Args)]

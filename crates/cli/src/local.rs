@@ -1,6 +1,7 @@
 //! All of it in one process: sandbox, ingest and worker around one store, on real HTTP.
 
 mod feed;
+mod forward;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -24,10 +25,11 @@ use tokio_util::sync::CancellationToken;
 use webhook_ingest::{Ingest, ReadLimits, Storage, router};
 use worker::{
     Worker, WorkerOptions,
-    handlers::{KeepConsent, MergeDeliveryReports},
+    handlers::{ApplyRules, KeepConsent, MergeDeliveryReports},
 };
 
 pub(crate) use feed::Feed;
+pub(crate) use forward::ForwardTo;
 
 /// Tenant of everything here.
 pub(crate) const TENANT: &str = "default";
@@ -60,6 +62,7 @@ impl Local {
     pub(crate) async fn start(
         store: Arc<dyn Store>,
         binds: Binds,
+        forward: Option<&ForwardTo>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         let (path_secret, signing_secret) = (random_text()?, format!("whsec_{}", random_text()?));
@@ -86,9 +89,10 @@ impl Local {
         let otp = Otp::new(settings, Arc::clone(&store), vec![Arc::clone(&gateway)])?;
 
         let feed = Feed::new();
+        let forward = forward.map(|forward| forward.handler(&store, &fingerprint_key)).transpose()?;
         let consent = ConsentLedger::new(Arc::clone(&store), fingerprint_key);
         let mut tasks = JoinSet::new();
-        let worker = worker(&store, consent.clone(), feed.clone());
+        let worker = worker(&store, consent.clone(), forward, feed.clone());
         tasks.spawn(worker.run(shutdown.clone()));
         let endpoints = endpoints(&path_secret, &signing_secret)?;
         let ingest = Ingest::new(
@@ -132,13 +136,12 @@ impl Local {
     }
 }
 
-fn worker(store: &Arc<dyn Store>, consent: ConsentLedger, feed: Feed) -> Worker {
+fn worker(store: &Arc<dyn Store>, consent: ConsentLedger, forward: Option<ApplyRules>, feed: Feed) -> Worker {
     let deliveries = Deliveries::new(Arc::clone(store) as Arc<dyn DeliveryStore>);
-    let handlers: Vec<Box<dyn worker::Handler>> = vec![
-        Box::new(KeepConsent::new(consent)),
-        Box::new(MergeDeliveryReports::new(deliveries)),
-        Box::new(feed),
-    ];
+    let mut handlers: Vec<Box<dyn worker::Handler>> =
+        vec![Box::new(KeepConsent::new(consent)), Box::new(MergeDeliveryReports::new(deliveries))];
+    handlers.extend(forward.map(|forward| Box::new(forward) as Box<dyn worker::Handler>));
+    handlers.push(Box::new(feed));
     // Short: what an interrupted run left in somebody's hands is taken over while a tour still waits.
     let options = WorkerOptions { lease: Duration::from_secs(3), ..WorkerOptions::default() };
     Worker::new(Arc::clone(store) as Arc<dyn EventStore>, handlers, options)

@@ -30,7 +30,8 @@ struct Step {
 pub(crate) async fn run(options: TourOptions, json: bool) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown_signal();
     let any = "127.0.0.1:0".parse()?;
-    let local = Local::start(store(options)?, Binds { sandbox: any, ingest: any }, shutdown.clone()).await?;
+    let local =
+        Local::start(store(options)?, Binds { sandbox: any, ingest: any }, None, shutdown.clone()).await?;
     if !json {
         output::line(&format!(
             "sandbox on http://{}, ingest on http://{}\n",

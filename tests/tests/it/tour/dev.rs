@@ -2,7 +2,7 @@
 
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
-use test_support::{Process, eventually};
+use test_support::{Process, TestReceiver, eventually};
 use tokio::time::timeout;
 
 use crate::fixture::{PATIENCE, World, http};
@@ -55,6 +55,30 @@ async fn the_page_sends_and_verifies_and_shows_what_happens() {
 }
 
 #[tokio::test]
+async fn dev_forwards_every_event_if_it_is_told_where_to() {
+    let world = World::start().await;
+    let receiver = TestReceiver::start().await;
+    let url = receiver.url("/hook");
+    let mut dev = dev_with(&world, &["--forward", &url]).await;
+    let line = dev.line("forward", PATIENCE).await;
+    assert!(line.contains(&url) && line.contains("signed with whsec_"), "{line}");
+    let reply = json!({ "phone": PHONE, "to": "552", "text": "HOURS" });
+    assert_eq!(ask(&http(), &format!("{}/reply", dev.url()), &reply).await.0, 200);
+    let body = eventually(PATIENCE, "the reply is forwarded", async || {
+        let bodies = receiver.received().into_iter().map(|request| request.body);
+        bodies
+            .map(|body| serde_json::from_slice::<Value>(&body).expect("JSON"))
+            .find(|body| body["type"] == "reply.received")
+    })
+    .await;
+    assert_eq!((&body["data"]["from"], &body["data"]["text"]), (&json!(PHONE), &json!("HOURS")));
+
+    let mut refused = super::bare(&world).args(["dev", "--forward", "nonsense"]).spawn();
+    assert_eq!(refused.wait(PATIENCE).await.code(), Some(64), "{refused}");
+    assert!(refused.stderr().contains("--forward (the command line): is not an absolute URL"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_second_dev_says_that_the_port_is_taken() {
     let world = World::start().await;
     let first = dev(&world).await;
@@ -66,9 +90,13 @@ async fn a_second_dev_says_that_the_port_is_taken() {
 }
 
 async fn dev(world: &World) -> Process {
+    dev_with(world, &[]).await
+}
+
+async fn dev_with(world: &World, more: &[&str]) -> Process {
     let free = "127.0.0.1:0";
     let binds = ["dev", "--bind", free, "--sandbox-bind", free, "--ingest-bind", free];
-    super::bare(world).args(binds).listen().await
+    super::bare(world).args(binds).args(more).listen().await
 }
 
 async fn address(dev: &mut Process, name: &str) -> String {
