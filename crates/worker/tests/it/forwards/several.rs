@@ -1,20 +1,21 @@
 //! One event, several places.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use test_support::TestReceiver;
+use test_support::{ReceiverAnswer, TestReceiver, eventually_true};
 use textproof::{
-    event::{Content, Event, Other},
+    event::{Content, Event, EventId, Other},
     forward::DestinationSettings,
     rule::{MatchSettings, Rule, RuleSettings, Rules},
     store::{ForwardedStore, MemoryStore},
 };
 use worker::{
-    Handler,
+    Handler, WorkerOptions,
     handlers::{ApplyRules, Forwarding, RulesError},
 };
 
 use super::{at, event, forwards};
+use crate::fixture::{PATIENCE, Running, dead_letters, publish};
 
 fn rules(forward: &[&str]) -> Rules {
     let rule = Rule::new(RuleSettings {
@@ -59,6 +60,27 @@ async fn what_has_arrived_is_not_sent_again_because_of_the_others() {
         store.forwarded(&event.id).await.expect("the store answers").is_empty(),
         "nothing is left to know"
     );
+}
+
+/// With one attempt allowed, and less time than two timeouts take.
+#[tokio::test]
+async fn places_that_hang_take_nothing_of_the_others_time() {
+    let (hanging, well) = (TestReceiver::start().await, TestReceiver::start().await);
+    hanging.answers(ReceiverAnswer::Nothing);
+    let store = MemoryStore::new();
+    let destinations = vec![at("first", &hanging), at("second", &hanging), at("well", &well)];
+    let rules = applied(&store, rules(&["first", "second", "well"]), destinations).expect("all are known");
+    let options =
+        WorkerOptions { lease: Duration::from_secs(3), max_attempts: 1, ..WorkerOptions::default() };
+    let running = Running::with(&store, vec![Box::new(rules)], options);
+    publish(&store, "a").await;
+    eventually_true(PATIENCE, "it is a dead letter", async || !dead_letters(&store).await.is_empty()).await;
+    assert_eq!((hanging.received().len(), well.received().len()), (2, 1));
+    let id = dead_letters(&store).await.remove(0).id;
+    let id = EventId::try_from(id).expect("an event's id");
+    let arrived = store.forwarded(&id).await.expect("the store answers");
+    assert_eq!(arrived, ["well"], "known to whoever redrives it");
+    running.stop().await;
 }
 
 #[tokio::test]
