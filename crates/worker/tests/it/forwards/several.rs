@@ -72,7 +72,7 @@ async fn places_that_hang_take_nothing_of_the_others_time() {
     let rules = applied(&store, rules(&["first", "second", "well"]), destinations).expect("all are known");
     let options =
         WorkerOptions { lease: Duration::from_secs(3), max_attempts: 1, ..WorkerOptions::default() };
-    let running = Running::with(&store, vec![Box::new(rules)], options);
+    let running = Running::with(Arc::new(store.clone()), vec![Box::new(rules)], options);
     publish(&store, "a").await;
     eventually_true(PATIENCE, "it is a dead letter", async || !dead_letters(&store).await.is_empty()).await;
     assert_eq!((hanging.received().len(), well.received().len()), (2, 1));
