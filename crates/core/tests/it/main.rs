@@ -33,6 +33,7 @@ mod operating;
 mod otp;
 mod play;
 mod quarantine;
+mod reaping;
 mod receipts;
 mod replicas;
 mod replicated_events;

@@ -168,6 +168,7 @@ scripts! {
     SWEEP = "sweep", ["sweep.lua"];
     LET_GO = "let_go", ["let_go.lua"];
     RETIRE = "retire", ["retire.lua"];
+    REAP = "reap", ["reap.lua"];
     AGREE = "agree", ["agree.lua"];
     QUIET_FOR = "quiet_for", ["quiet_for.lua"];
     REWRITE_SHARDS = "rewrite_shards", ["rewrite_shards.lua"];
