@@ -10,6 +10,7 @@ mod consents;
 mod dead_letters;
 mod deliveries;
 mod events;
+mod group_state;
 mod health;
 mod idempotency;
 mod limits;
@@ -37,6 +38,7 @@ pub use events::{
     Claim, Due, Entry, EventReader, EventStore, Failures, GroupMember, MARK_KEPT, Publish, Published, Queue,
     SUSPICIOUS_STARTS, Suspects, Swept,
 };
+pub use group_state::{ConsumerState, Detail, GroupState, GroupStore};
 pub use health::{Health, HealthStore};
 pub use idempotency::{ClaimKey, Claimed, IDEMPOTENCY_KEPT, IdempotencyStore};
 pub use limits::{Charge, Charged, Limit, LimitStore};
@@ -60,6 +62,7 @@ pub trait Store:
     + TokenStore
     + EventStore
     + ShardStore
+    + GroupStore
     + DeadLetterStore
     + QuarantineStore
     + DeliveryStore
@@ -78,7 +81,7 @@ impl<T> Store for T where
         + TokenStore
         + EventStore
         + ShardStore
-        + ShardStore
+        + GroupStore
         + DeadLetterStore
         + QuarantineStore
         + DeliveryStore

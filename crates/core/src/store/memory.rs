@@ -11,6 +11,7 @@ mod deliveries;
 mod events;
 mod expiring;
 mod failures;
+mod group_state;
 mod health;
 mod idempotency;
 mod limits;

@@ -16,6 +16,7 @@ mod deliveries;
 mod driver;
 mod durable;
 mod events;
+mod group_state;
 mod grouped;
 mod health;
 mod idempotency;

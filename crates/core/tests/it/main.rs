@@ -22,6 +22,7 @@ mod fixed;
 mod fixture;
 mod floods;
 mod fraud;
+mod group_state;
 mod host;
 mod idempotency;
 mod interleavings;

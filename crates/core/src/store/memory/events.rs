@@ -25,6 +25,8 @@ pub(super) struct Queues {
     pub(super) streams: HashMap<Queue, BTreeMap<u64, Stored>>,
     /// By group: what has been handed out and not settled.
     groups: HashMap<String, Group>,
+    /// Entries that have left the stream of events.
+    left: u64,
     pub(super) marks: Expiring<String, Mark>,
     /// By the time at which they are due and their id.
     pub(super) delayed: BTreeMap<(u64, String), Stored>,

@@ -169,6 +169,7 @@ scripts! {
     LET_GO = "let_go", ["let_go.lua"];
     RETIRE = "retire", ["retire.lua"];
     REAP = "reap", ["reap.lua"];
+    GROUP_STATE = "group_state", ["group_state.lua"];
     AGREE = "agree", ["agree.lua"];
     QUIET_FOR = "quiet_for", ["quiet_for.lua"];
     REWRITE_SHARDS = "rewrite_shards", ["rewrite_shards.lua"];
