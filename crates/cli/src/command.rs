@@ -13,6 +13,7 @@ pub(crate) mod risk;
 pub(crate) mod send;
 pub(crate) mod shards;
 pub(crate) mod spool;
+pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod unlock;
 pub(crate) mod verify;
