@@ -4,6 +4,7 @@
 //! this crate keep consent and delivery status; write your own in ten lines (see [`Handler`]).
 
 mod engine;
+pub mod gauges;
 mod handler;
 pub mod handlers;
 mod intake;

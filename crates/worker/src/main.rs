@@ -8,7 +8,7 @@ use clap::Parser;
 use textproof::{
     consent::ConsentLedger,
     delivery::Deliveries,
-    store::{ConsentStore, DeliveryStore, EventStore},
+    store::{ConsentStore, DeliveryStore, EventStore, GroupStore},
 };
 use textproof_service::{
     args::CommonArgs,
@@ -19,7 +19,7 @@ use textproof_service::{
     telemetry::{self, LogFormat},
 };
 use worker::{
-    Handler, Readiness, Worker, WorkerOptions,
+    Handler, Readiness, Worker, WorkerOptions, gauges,
     handlers::{KeepConsent, MergeDeliveryReports},
 };
 
@@ -54,6 +54,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Box::new(MergeDeliveryReports::new(deliveries)),
         Box::new(rules),
     ];
+    let gauges =
+        gauges::report(Arc::clone(&store) as Arc<dyn GroupStore>, settings.group.clone(), shutdown.clone());
     let options = WorkerOptions {
         group: settings.group,
         host: host_name(),
@@ -68,8 +70,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let internal = health::internal_routes(checks(worker.readiness()), metrics.clone());
 
     let servers = Servers::bind(settings.bind, settings.metrics_bind).await?;
-    let (served, ()) =
-        tokio::join!(servers.serve(public, internal, metrics, shutdown.clone()), worker.run(shutdown));
+    let (served, (), ()) = tokio::join!(
+        servers.serve(public, internal, metrics, shutdown.clone()),
+        worker.run(shutdown),
+        gauges
+    );
     served?;
     Ok(ExitCode::SUCCESS)
 }
