@@ -4,6 +4,7 @@ pub(crate) mod consent;
 pub(crate) mod dead_letters;
 pub(crate) mod quarantine;
 pub(crate) mod shards;
+pub(crate) mod status;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     VerifySignature(VerifySignatureOptions),
     /// Look at configuration, Redis and gateway, and say what is not as it should be.
     Doctor,
+    /// What the fleet has to do: events waiting, their age, who has them, retries, dead letters, and how fast it goes.
+    Status(status::StatusOptions),
     /// Events that wait on this host's disk while Redis cannot take them.
     #[command(subcommand)]
     Spool(SpoolCommand),

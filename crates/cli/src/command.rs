@@ -14,6 +14,7 @@ pub(crate) mod risk;
 pub(crate) mod send;
 pub(crate) mod shards;
 pub(crate) mod spool;
+pub(crate) mod status;
 pub(crate) mod text;
 pub(crate) mod token;
 pub(crate) mod unlock;

@@ -51,6 +51,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::DeadLetters(command) => {
             command::dead_letters::run(&common.load_config()?, command, json).await
         }
+        Command::Status(options) => command::status::run(&common.load_config()?, options, json).await,
         Command::Spool(command) => command::spool::run(&common.load_config()?, command, json).await,
         Command::Config(ConfigCommand::Check) => command::config_check::run(&common.load_config()?, json),
     }

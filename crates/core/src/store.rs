@@ -12,6 +12,7 @@ mod deliveries;
 mod erasures;
 mod events;
 mod forwarded;
+mod group_state;
 mod health;
 mod idempotency;
 mod limits;
@@ -45,6 +46,7 @@ pub use events::{
     SUSPICIOUS_STARTS, Suspects, Swept,
 };
 pub use forwarded::ForwardedStore;
+pub use group_state::{ConsumerState, Detail, GroupState, GroupStore};
 pub use health::{Health, HealthStore};
 pub use idempotency::{ClaimKey, Claimed, IDEMPOTENCY_KEPT, IdempotencyStore};
 pub use limits::{Charge, Charged, Limit, LimitStore};
@@ -69,6 +71,7 @@ pub trait Store:
     + EventStore
     + ErasureStore
     + ShardStore
+    + GroupStore
     + DeadLetterStore
     + QuarantineStore
     + DeliveryStore
@@ -89,7 +92,7 @@ impl<T> Store for T where
         + EventStore
         + ErasureStore
         + ShardStore
-        + ShardStore
+        + GroupStore
         + DeadLetterStore
         + QuarantineStore
         + DeliveryStore

@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Parser;
 use textproof::{
     delivery::Deliveries,
-    store::{DeliveryStore, EventStore},
+    store::{DeliveryStore, EventStore, GroupStore},
 };
 use textproof_service::{
     args::CommonArgs,
@@ -17,7 +17,7 @@ use textproof_service::{
 };
 
 use crate::{
-    Handler, Readiness, Worker, WorkerOptions, configured,
+    Handler, Readiness, Worker, WorkerOptions, configured, gauges,
     handlers::{KeepConsent, MergeDeliveryReports},
 };
 
@@ -70,6 +70,8 @@ where
         Box::new(rules),
     ];
     handlers.extend(own().await?);
+    let gauges =
+        gauges::report(Arc::clone(&store) as Arc<dyn GroupStore>, settings.group.clone(), shutdown.clone());
     let options = WorkerOptions {
         group: settings.group,
         host: host_name(),
@@ -84,8 +86,11 @@ where
     let internal = health::internal_routes(checks(worker.readiness()), metrics.clone());
 
     let servers = Servers::bind(settings.bind, settings.metrics_bind).await?;
-    let (served, ()) =
-        tokio::join!(servers.serve(public, internal, metrics, shutdown.clone()), worker.run(shutdown));
+    let (served, (), ()) = tokio::join!(
+        servers.serve(public, internal, metrics, shutdown.clone()),
+        worker.run(shutdown),
+        gauges
+    );
     served?;
     Ok(ExitCode::SUCCESS)
 }

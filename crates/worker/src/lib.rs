@@ -7,6 +7,7 @@ mod binary;
 mod configured;
 mod deadline;
 mod engine;
+pub mod gauges;
 mod handler;
 pub mod handlers;
 mod intake;

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 const RULES: &str = include_str!("../../../deploy/alerts.yml");
 
 /// Every source file of the crates, as one text.
-fn sources(folder: &Path) -> String {
+pub(crate) fn sources(folder: &Path) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(folder).expect("the sources") {
         let path = entry.expect("an entry").path();

@@ -12,6 +12,7 @@ mod risk;
 mod shards;
 mod signatures;
 mod spool;
+mod status;
 
 use data_encoding::BASE64;
 use serde_json::Value;

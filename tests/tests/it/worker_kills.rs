@@ -1,6 +1,7 @@
 //! The real worker, killed at the worst moment, stopped under load, and beside another one.
 
 mod facts;
+mod names;
 mod sharing;
 mod stopping;
 mod takeover;

@@ -232,6 +232,14 @@ pub trait EventStore: Send + Sync {
     /// [`StoreError`] when the store does not answer.
     async fn retire(&self, member: &GroupMember) -> Result<(), StoreError>;
 
+    /// Shows that this consumer is there, and removes at most `most` others from the group that have shown nothing of
+    /// themselves for `silent` and have no entries in their hands; returns how many. One that lives all the same is back
+    /// with its next entry.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn reap(&self, member: &GroupMember, silent: Duration, most: usize) -> Result<u64, StoreError>;
+
     /// Number of entries that are stored and not settled.
     ///
     /// # Errors

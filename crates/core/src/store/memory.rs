@@ -13,6 +13,7 @@ mod events;
 mod expiring;
 mod failures;
 mod forwarded;
+mod group_state;
 mod health;
 mod idempotency;
 mod limits;

@@ -18,6 +18,7 @@ mod durable;
 mod erasures;
 mod events;
 mod forwarded;
+mod group_state;
 mod grouped;
 mod health;
 mod idempotency;

@@ -27,6 +27,17 @@ const SUSPECTS_LOOKED_AT: usize = 1000;
 /// Events that are put back on the stream at a time.
 const DUE_AT_MOST: usize = 100;
 
+/// How long a consumer shows nothing of itself before its name is removed. Names are drawn anew at every start, so one
+/// that a killed process left is never used again.
+const SILENT_FOR: Duration = Duration::from_secs(3600);
+
+/// How often a consumer shows that it is there, and looks for names of others, in seconds: many times within
+/// [`SILENT_FOR`], and at random, so that processes do not look in step.
+const REAP_EVERY: std::ops::Range<f64> = 180.0..360.0;
+
+/// Names that are removed at a time.
+const REAPED_AT_MOST: usize = 1000;
+
 /// A consumer's place and patience.
 #[derive(Clone, Debug)]
 pub struct ConsumerSettings {
@@ -47,6 +58,7 @@ pub struct Consumer {
     cursor: String,
     next_sweep: Instant,
     next_due: Instant,
+    next_reap: Instant,
     /// Whether entries wait that are taken alone.
     suspects: bool,
 }
@@ -75,6 +87,7 @@ impl Consumer {
             cursor: "-".to_owned(),
             next_sweep: Instant::now(),
             next_due: Instant::now(),
+            next_reap: Instant::now(),
             suspects: false,
         }
     }
@@ -152,6 +165,16 @@ impl Consumer {
             // Between a quarter and a half of the lease, so that processes do not sweep in step.
             let pause = self.lease.mul_f64(rand::rng().random_range(0.25..0.5));
             self.next_sweep = Instant::now() + pause;
+        }
+        if self.next_reap <= Instant::now() {
+            // An answer that is lost is no reason to stop: entries that were swept are in its hands already.
+            match self.store.reap(&self.member, SILENT_FOR, REAPED_AT_MOST).await {
+                Ok(0) => {}
+                Ok(names) => tracing::info!(names, "removed consumers whose process is gone"),
+                Err(error) => tracing::debug!(%error, "consumers whose process is gone were not looked for"),
+            }
+            let pause = Duration::from_secs_f64(rand::rng().random_range(REAP_EVERY));
+            self.next_reap = Instant::now() + pause;
         }
         if !swept.entries.is_empty() {
             tracing::info!(entries = swept.entries.len(), "took over entries that were abandoned");

@@ -1,5 +1,6 @@
 //! Event streams in memory, with one consumer group each, marks, leases and sweeps.
 
+mod group;
 mod retries;
 
 use std::{
@@ -24,6 +25,8 @@ pub(super) struct Queues {
     pub(super) streams: HashMap<Queue, BTreeMap<u64, Stored>>,
     /// By group: what has been handed out and not settled.
     groups: HashMap<String, Group>,
+    /// Entries that have left the stream of events.
+    left: u64,
     pub(super) marks: Expiring<String, Mark>,
     /// By the time at which they are due and their id.
     pub(super) delayed: BTreeMap<(u64, String), Stored>,
@@ -44,6 +47,8 @@ pub(super) struct Stored {
 struct Group {
     read_up_to: u64,
     pending: BTreeMap<u64, Pending>,
+    /// By consumer, when it last took something or said that it is there.
+    seen: HashMap<String, u64>,
 }
 
 struct Pending {
@@ -128,6 +133,9 @@ impl Queues {
             group.pending.insert(*position, pending);
             entries.push(entry(*position, stored, 1));
         }
+        if !entries.is_empty() {
+            group.seen.insert(member.consumer.clone(), now);
+        }
         if let Some(last) = entries.last() {
             group.read_up_to = last.claim.position.parse().unwrap_or(group.read_up_to);
         }
@@ -178,6 +186,7 @@ impl Queues {
                 pending.consumer.clone_from(&member.consumer);
                 pending.since = now;
                 pending.deliveries += 1;
+                group.seen.insert(member.consumer.clone(), now);
                 entries.push(entry(*position, stored, pending.deliveries));
             }
             if alone {
@@ -255,9 +264,15 @@ impl EventStore for MemoryStore {
         Ok(state.events.sweep(member, ms(lease), cursor, count, suspects, now))
     }
 
-    async fn retire(&self, _member: &GroupMember) -> Result<(), StoreError> {
-        // Consumers exist here only as names on pending entries.
+    async fn retire(&self, member: &GroupMember) -> Result<(), StoreError> {
+        let (mut state, _) = self.step();
+        state.events.retire(member);
         Ok(())
+    }
+
+    async fn reap(&self, member: &GroupMember, silent: Duration, most: usize) -> Result<u64, StoreError> {
+        let (mut state, now) = self.step();
+        Ok(state.events.reap(member, ms(silent), most, now))
     }
 
     async fn delay_event(

@@ -9,7 +9,7 @@ use super::{
     RedisStore, ms,
     reader::{StreamReader, entry},
     reply::{Reply, number},
-    script::{BURY_EVENT, DELAY_EVENT, DUE, GIVE_BACK, MOVE_DUE, PUBLISH, RETIRE, SETTLE_EVENT, SWEEP},
+    script::{BURY_EVENT, DELAY_EVENT, DUE, GIVE_BACK, MOVE_DUE, PUBLISH, REAP, RETIRE, SETTLE_EVENT, SWEEP},
 };
 use crate::store::{
     Claim, Due, EventReader, EventStore, Failures, GroupMember, Publish, Published, Queue, StoreError,
@@ -135,6 +135,19 @@ impl EventStore for RedisStore {
             .run(&mut self.connections.shared())
             .await
             .map(drop)
+    }
+
+    async fn reap(&self, member: &GroupMember, silent: Duration, most: usize) -> Result<u64, StoreError> {
+        let stream = self.keys.queue(member.shard, Queue::Events);
+        let keys = [stream.as_str()];
+        let call = REAP
+            .on(&keys)
+            .bytes(member.group.as_str())
+            .bytes(member.consumer.as_str())
+            .number(ms(silent))
+            .number(most as u64);
+        let reply = call.run(&mut self.connections.shared()).await?;
+        number(&reply).ok_or_else(|| call.unreadable())
     }
 
     async fn delay_event(

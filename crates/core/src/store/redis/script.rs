@@ -170,6 +170,8 @@ scripts! {
     ERASE_EVENT = "erase_event", ["held.lua", "erase_event.lua"];
     DELAYED_PAGE = "delayed_page", ["delayed_page.lua"];
     RETIRE = "retire", ["retire.lua"];
+    REAP = "reap", ["reap.lua"];
+    GROUP_STATE = "group_state", ["group_state.lua"];
     AGREE = "agree", ["agree.lua"];
     QUIET_FOR = "quiet_for", ["quiet_for.lua"];
     REWRITE_SHARDS = "rewrite_shards", ["rewrite_shards.lua"];

@@ -10,6 +10,7 @@ impl Queues {
     pub(super) fn take_off(&mut self, member: &GroupMember, claim: &Claim) -> Option<Stored> {
         let (position, group) = self.held(member, claim)?;
         group.pending.remove(&position);
+        self.left += 1;
         self.streams.get_mut(&Queue::Events)?.remove(&position)
     }
 
@@ -41,6 +42,7 @@ impl Queues {
     fn put_back(&mut self, stored: Stored, now: u64) {
         self.next_position += 1;
         self.remark(&stored.id, MarkState::Live, Some(self.next_position), now);
+        let stored = Stored { at: now, ..stored };
         self.streams.entry(Queue::Events).or_default().insert(self.next_position, stored);
     }
 
