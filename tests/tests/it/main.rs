@@ -3,6 +3,7 @@
 mod alerts;
 mod commands;
 mod fixture;
+mod idle;
 mod metrics;
 mod replies;
 mod socket;
