@@ -7,6 +7,7 @@ mod commands;
 mod deploys;
 mod fixture;
 mod forwards;
+mod idle;
 mod metrics;
 mod name;
 mod own_handler;
