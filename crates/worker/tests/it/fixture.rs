@@ -120,6 +120,20 @@ pub(crate) enum Doing {
     NeverEnd,
 }
 
+/// A text that is being acted on, until this is dropped.
+struct Acting<'a> {
+    now: &'a Mutex<Vec<String>>,
+    text: &'a str,
+}
+
+impl Drop for Acting<'_> {
+    fn drop(&mut self) {
+        let mut now = self.now.lock().expect("no panic");
+        let at = now.iter().position(|one| one == self.text).expect("it is in there");
+        now.swap_remove(at);
+    }
+}
+
 /// Records the texts that it was given, then acts.
 #[derive(Clone)]
 pub(crate) struct Recorder {
@@ -156,12 +170,11 @@ impl Recorder {
                 *most = (*most).max(now.len() - 1);
             }
         }
+        // Also when it is cut off: then nothing acts on the text any more.
+        let _acting = Acting { now: &self.now, text };
         for _ in 0..50 {
             tokio::task::yield_now().await;
         }
-        let mut now = self.now.lock().expect("no panic");
-        let at = now.iter().position(|one| one == text).expect("it is in there");
-        now.swap_remove(at);
     }
 
     pub(crate) fn seen(&self) -> Vec<String> {
