@@ -10,7 +10,7 @@ use tokio::{process::Command, time::timeout};
 
 use super::engine::CONCURRENCY;
 
-const JOBS: u32 = 100_000;
+const JOBS: u32 = 30_000;
 const LEGS: u8 = 3;
 const DEADLINE: Duration = Duration::from_secs(180);
 

@@ -11,8 +11,8 @@ use super::{
 };
 
 /// Opening connections, creating groups and the first sweep are not rest.
-const SETTLING: Duration = Duration::from_secs(3);
-const WATCHED: Duration = Duration::from_secs(20);
+const SETTLING: Duration = Duration::from_secs(2);
+const WATCHED: Duration = Duration::from_secs(10);
 
 /// Commands a second from the worker's connections, against one for each shard; a script call is one command.
 pub(crate) async fn run(shards: u16) -> anyhow::Result<Figure> {
