@@ -10,11 +10,9 @@ use std::{
 };
 
 use anyhow::ensure;
-use benches::{Receiver, Sender, Signed, median, resident_kb};
+use benches::{Receiver, Sender, Signed, median, pacer, resident_kb};
 use test_support::TestRedis;
 use tokio::{sync::Semaphore, task::JoinSet};
-
-use crate::pacing::pacer;
 
 const CONNECTIONS: usize = 64;
 const LEG: Duration = Duration::from_secs(3);

@@ -6,11 +6,11 @@ use std::{
 };
 
 use anyhow::ensure;
-use benches::{BENCH, WRONG, login, median};
+use benches::{BENCH, WRONG, login, median, pacer};
 use textproof::{Verdict, VerifyOptions, store::HealthStore as _};
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::{pacing::pacer, verifying::Side};
+use crate::verifying::Side;
 
 const CODES: u32 = 100_000;
 const TASKS: usize = 64;

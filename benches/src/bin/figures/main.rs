@@ -6,7 +6,6 @@ mod enumeration;
 mod growth;
 mod ingest;
 mod latency;
-mod pacing;
 mod verifying;
 
 use clap::{Parser, ValueEnum, value_parser};

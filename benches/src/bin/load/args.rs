@@ -28,6 +28,12 @@ pub(crate) struct Args {
     /// Requests with different bodies that are signed beforehand; for `ingest`, whose legs must not need more.
     #[arg(long, default_value_t = 250_000, value_parser = value_parser!(u32).range(1_000..=1_000_000))]
     pub(crate) requests: u32,
+    /// Events of a drain; for `worker`.
+    #[arg(long, default_value_t = 500_000, value_parser = value_parser!(u32).range(1_000..=1_000_000))]
+    pub(crate) events: u32,
+    /// Events of the backlog in which memory is watched; for `worker`.
+    #[arg(long, default_value_t = 1_000_000, value_parser = value_parser!(u32).range(1_000..=1_000_000))]
+    pub(crate) backlog: u32,
     /// Another build of webhook-ingest, as a further side; for `ingest`.
     #[arg(long)]
     pub(crate) beside: Option<PathBuf>,
@@ -53,6 +59,8 @@ pub(crate) enum Measured {
     Publish,
     /// `webhook-ingest` over HTTP beside a bare handler, and receivers in Go and Express that only log.
     Ingest,
+    /// The worker's engine: drain, publish to effect, memory, rest.
+    Worker,
 }
 
 impl Args {

@@ -11,6 +11,7 @@ mod report;
 mod reserve;
 mod run;
 mod verify;
+mod worker;
 mod yardstick;
 
 use anyhow::{Context as _, bail};
@@ -41,6 +42,15 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: &Args) -> anyhow::Result<()> {
+    if matches!(args.measured, Measured::Worker) {
+        let figures = worker::run(args).await?;
+        if args.json {
+            println!("{}", serde_json::to_string_pretty(&figures)?);
+        } else {
+            print!("{figures}");
+        }
+        return Ok(());
+    }
     if !matches!(args.measured, Measured::Ingest) {
         yardstick::assert_installed().await?;
     }
@@ -50,6 +60,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         Measured::Reserve => reserve::run(&server, args).await,
         Measured::Publish => publish::run(&server, args).await,
         Measured::Ingest => ingest::run(&server, args).await,
+        Measured::Worker => bail!("the worker has servers of its own"),
     }?;
     if args.json {
         println!("{}", report.json()?);

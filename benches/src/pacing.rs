@@ -14,7 +14,8 @@ const STEP: Duration = Duration::from_micros(100);
 
 /// Lets as many calls start as are due, until the leg is over.
 #[expect(clippy::disallowed_methods, reason = "a finer clock than the runtime's")]
-pub(crate) fn pacer(due: Arc<Semaphore>, rate: f64, start: Instant, leg: Duration) -> thread::JoinHandle<()> {
+#[must_use]
+pub fn pacer(due: Arc<Semaphore>, rate: f64, start: Instant, leg: Duration) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         let mut started = 0u64;
         while start.elapsed() < leg {
