@@ -42,8 +42,8 @@ pub use dead_letters::{Backlog, DeadLetter, DeadLetterStore};
 pub use deliveries::{DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded};
 pub use erasures::{ErasureStore, Place, Stored, StoredPage};
 pub use events::{
-    Claim, Due, Entry, EventReader, EventStore, Failures, GroupMember, MARK_KEPT, Publish, Published, Queue,
-    SUSPICIOUS_STARTS, Suspects, Swept,
+    Claim, Completed, Due, Entry, EventReader, EventStore, Failures, GroupMember, MARK_KEPT, Publish,
+    Published, Queue, SETTLED_AT_ONCE, SUSPICIOUS_STARTS, Suspects, Swept,
 };
 pub use forwarded::ForwardedStore;
 pub use group_state::{ConsumerState, Detail, GroupState, GroupStore};

@@ -7,6 +7,7 @@ mod consumer;
 mod erasure;
 mod outgoing;
 mod quarantine;
+mod settling;
 mod wire;
 
 pub use wire::endpoint_of;

@@ -58,7 +58,7 @@ async fn a_tour_without_its_redis_fails_and_says_so() {
 async fn a_tour_whose_events_cannot_be_settled_does_not_hold() {
     let world = World::start().await;
     let proxy = FaultProxy::start(world.redis.addr()).await;
-    proxy.hold_on(digest("settle_event"));
+    proxy.hold_on(digest("settle_events"));
     let url = format!("redis://{}", proxy.addr());
     let (status, stdout, _) = tour(&world, &["--json", "--redis", &url]).await;
     assert_eq!(status.code(), Some(1), "{stdout}");

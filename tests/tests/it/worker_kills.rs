@@ -22,7 +22,7 @@ const HOLD_ALL_EVERY: usize = 5;
 async fn each_event_takes_effect_once_though_200_workers_die_between_effect_and_settle() {
     let world = World::start().await;
     world.load_scripts().await;
-    let settle = digest("settle_event");
+    let settle = digest("settle_events");
     let proxy = FaultProxy::start(world.redis.addr()).await;
     let mut facts = Facts::new(&world).await;
     let mut seen = HashSet::new();

@@ -126,6 +126,18 @@ pub struct Claim {
     pub deliveries: u64,
 }
 
+/// Entries that [`EventStore::settle_events`] takes in one call, at most: one call must not keep others waiting for long.
+pub const SETTLED_AT_ONCE: usize = 128;
+
+/// An entry that took effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// The event's name.
+    pub event: String,
+    /// What must still hold.
+    pub claim: Claim,
+}
+
 /// Abandoned entries that a sweep took over, and where the next sweep goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Swept {
@@ -156,8 +168,15 @@ pub trait EventStore: Send + Sync {
     /// [`StoreError`] when the store does not answer.
     async fn reader(&self, member: &GroupMember) -> Result<Box<dyn EventReader>, StoreError>;
 
-    /// Marks an entry done and deletes it, if it is still in this consumer's hands with this count;
-    /// returns whether it was.
+    /// Marks entries done and deletes them, each if it is still in this consumer's hands with this count; returns for
+    /// each whether it was. At most [`SETTLED_AT_ONCE`] in one call.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer; some may be settled, or all, or none.
+    async fn settle_events(&self, member: &GroupMember, ended: &[Completed])
+    -> Result<Vec<bool>, StoreError>;
+
+    /// [`EventStore::settle_events`] for one.
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer.
@@ -166,7 +185,11 @@ pub trait EventStore: Send + Sync {
         member: &GroupMember,
         event: &str,
         claim: &Claim,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, StoreError> {
+        let settlement = Completed { event: event.to_owned(), claim: claim.clone() };
+        let settled = self.settle_events(member, &[settlement]).await?;
+        Ok(settled.first().copied().unwrap_or_default())
+    }
 
     /// Gives an entry back so that the next sweep takes it at once and this start is not counted.
     ///

@@ -7,10 +7,10 @@ use data_encoding::HEXLOWER;
 use rand::RngExt;
 use tokio::time::Instant;
 
-use super::wire;
+use super::{settling::Settling, wire};
 use crate::{
     event::Event,
-    store::{Claim, Entry, EventReader, EventStore, Failures, GroupMember, StoreError, Suspects},
+    store::{Claim, Completed, Entry, EventReader, EventStore, Failures, GroupMember, StoreError, Suspects},
 };
 
 /// How long a read waits for new entries, at most.
@@ -54,6 +54,7 @@ pub struct Consumer {
     store: Arc<dyn EventStore>,
     member: GroupMember,
     lease: Duration,
+    settling: Settling,
     reader: Option<Box<dyn EventReader>>,
     cursor: String,
     next_sweep: Instant,
@@ -66,6 +67,9 @@ pub struct Consumer {
 impl Consumer {
     /// Prepares a consumer for each shard, under one name; the first [`Consumer::next`] of each opens its connection.
     /// Every shard has to be read by every process: which ones others read is not agreed.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "an `Arc` of any store becomes one of this port")]
     pub fn of_every_shard(store: Arc<dyn EventStore>, settings: &ConsumerSettings) -> Vec<Self> {
@@ -79,10 +83,12 @@ impl Consumer {
     }
 
     fn new(store: Arc<dyn EventStore>, member: GroupMember, lease: Duration) -> Self {
+        let settling = Settling::start(Arc::clone(&store), member.clone());
         Self {
             store,
             member,
             lease,
+            settling,
             reader: None,
             cursor: "-".to_owned(),
             next_sweep: Instant::now(),
@@ -216,6 +222,7 @@ impl Consumer {
             lease: self.lease,
             store: Arc::clone(&self.store),
             member: self.member.clone(),
+            settling: self.settling.clone(),
         }
     }
 }
@@ -251,6 +258,7 @@ pub struct Delivery {
     lease: Duration,
     store: Arc<dyn EventStore>,
     member: GroupMember,
+    settling: Settling,
 }
 
 impl Delivery {
@@ -287,12 +295,12 @@ impl Delivery {
     }
 
     /// Settles the event: it took effect. Returns false when another process has it by now, in which case
-    /// nothing changes.
+    /// nothing changes. Events that end at the same time are settled together.
     ///
     /// # Errors
     /// [`StoreError`]: it may or may not be settled; if it is not, it comes back.
     pub async fn ack(self) -> Result<bool, StoreError> {
-        self.store.settle_event(&self.member, &self.id, &self.claim).await
+        self.settling.settle(Completed { event: self.id, claim: self.claim }).await
     }
 
     /// Gives the event back untouched: the next sweep of any process takes it, and this start is not counted.

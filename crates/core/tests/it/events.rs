@@ -27,7 +27,7 @@ crate::on_every_store!(
 
 const LEASE: Duration = Duration::from_millis(80);
 
-fn member(consumer: &str) -> GroupMember {
+pub(crate) fn member(consumer: &str) -> GroupMember {
     GroupMember { group: "textproof".into(), consumer: consumer.into(), shard: 0 }
 }
 
@@ -35,7 +35,7 @@ fn id(name: &str) -> EventId {
     EventId::of(&Identity::of_body("test", name.as_bytes()))
 }
 
-async fn publish(store: &Arc<dyn Store>, name: &str, content: u8) -> Published {
+pub(crate) async fn publish(store: &Arc<dyn Store>, name: &str, content: u8) -> Published {
     publish_to(store, Queue::Events, name, content).await
 }
 
@@ -52,7 +52,7 @@ async fn publish_to(store: &Arc<dyn Store>, queue: Queue, name: &str, content: u
     store.publish(&publish).await.expect("the store answers")
 }
 
-async fn read(store: &Arc<dyn Store>, consumer: &str, count: usize) -> Vec<Entry> {
+pub(crate) async fn read(store: &Arc<dyn Store>, consumer: &str, count: usize) -> Vec<Entry> {
     let mut reader = store.reader(&member(consumer)).await.expect("the store answers");
     reader.read(count, millis(20)).await.expect("the store answers")
 }

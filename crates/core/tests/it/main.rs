@@ -49,6 +49,7 @@ mod schema;
 mod sentinel;
 mod sentinel_failover;
 mod sessions;
+mod settling;
 mod shards;
 mod shared_token;
 mod suppressed;

@@ -21,7 +21,7 @@ async fn names_of_killed_workers_are_reaped_and_their_pending_entry_is_not() {
     let proxy = FaultProxy::start(world.redis.addr()).await;
     let mut facts = Facts::new(&world).await;
     facts.report("left-behind").await;
-    proxy.hold_on(digest("settle_event"));
+    proxy.hold_on(digest("settle_events"));
     let mut holder = super::worker(&world, &proxy);
     proxy.held(1, PATIENCE).await;
     holder.kill9().await;

@@ -9,7 +9,7 @@ use crate::fixture::{EVENTS, PATIENCE, World, digest};
 async fn a_settle_that_comes_late_changes_nothing_for_the_worker_that_took_over() {
     let world = World::start().await;
     world.load_scripts().await;
-    let settle = digest("settle_event");
+    let settle = digest("settle_events");
     let proxies = [FaultProxy::start(world.redis.addr()).await, FaultProxy::start(world.redis.addr()).await];
     let mut facts = Facts::new(&world).await;
     let id = facts.report("slept-through").await;

@@ -25,7 +25,7 @@ type Read = Option<Vec<(String, Entries)>>;
 pub(crate) async fn drain(server: &TestRedis, events: u32) -> anyhow::Result<f64> {
     let mut connection = server.connection().await;
     connection.set_response_timeout(std::time::Duration::from_secs(30));
-    let info = scripts().into_iter().find(|info| info.name == "settle_event").context("no settle script")?;
+    let info = scripts().into_iter().find(|info| info.name == "settle_events").context("no settle script")?;
     let () = redis::cmd("SCRIPT").arg("LOAD").arg(info.source).query_async(&mut connection).await?;
     let () = redis::cmd("XGROUP")
         .arg(&["CREATE", STREAM, GROUP, "0"])
@@ -44,7 +44,10 @@ pub(crate) async fn drain(server: &TestRedis, events: u32) -> anyhow::Result<f64
         pipeline.add_command(read());
         let mut answers: Vec<Value> = pipeline.query_async(&mut connection).await?;
         taken = from_redis_value(answers.pop().context("no answer to the read")?)?;
-        ensure!(answers.iter().all(|answer| *answer == Value::Int(1)), "an entry was not settled");
+        ensure!(
+            answers.iter().all(|answer| *answer == Value::Array(vec![Value::Int(1)])),
+            "an entry was not settled"
+        );
         settled += answers.len();
     }
     let elapsed = start.elapsed();
@@ -63,7 +66,7 @@ fn read() -> Cmd {
 fn settle(digest: &str, position: &str, event: &str) -> Cmd {
     let mut settle = redis::cmd("EVALSHA");
     settle.arg(digest).arg(2).arg(STREAM).arg(format!("tp1:{{e0}}:i:{event}"));
-    settle.arg(GROUP).arg(CONSUMER).arg(position).arg(1).arg(SEVEN_DAYS_MS);
+    settle.arg(GROUP).arg(CONSUMER).arg(SEVEN_DAYS_MS).arg(position).arg(1);
     settle
 }
 

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::{MemoryStore, expiring::Expiring, ms};
 use crate::store::{
-    Claim, DeadLetter, Due, Entry, EventReader, EventStore, Failures, GroupMember, Publish, Published, Queue,
-    SUSPICIOUS_STARTS, StoreError, Suspects, Swept,
+    Claim, Completed, DeadLetter, Due, Entry, EventReader, EventStore, Failures, GroupMember, Publish,
+    Published, Queue, SUSPICIOUS_STARTS, StoreError, Suspects, Swept,
     events::{MARK_KEPT, QUARANTINE_KEPT},
 };
 
@@ -221,18 +221,20 @@ impl EventStore for MemoryStore {
         Ok(Box::new(MemoryReader { store: self.clone(), member: member.clone() }))
     }
 
-    async fn settle_event(
+    async fn settle_events(
         &self,
         member: &GroupMember,
-        event: &str,
-        claim: &Claim,
-    ) -> Result<bool, StoreError> {
+        ended: &[Completed],
+    ) -> Result<Vec<bool>, StoreError> {
         let (mut state, now) = self.step();
-        if state.events.take_off(member, claim).is_none() {
-            return Ok(false);
-        }
-        state.events.remark(event, MarkState::Done, None, now);
-        Ok(true)
+        let settle = |one: &Completed| {
+            let mine = state.events.take_off(member, &one.claim).is_some();
+            if mine {
+                state.events.remark(&one.event, MarkState::Done, None, now);
+            }
+            mine
+        };
+        Ok(ended.iter().map(settle).collect())
     }
 
     async fn give_back(

@@ -9,11 +9,13 @@ use super::{
     RedisStore, ms,
     reader::{StreamReader, entry},
     reply::{Reply, number},
-    script::{BURY_EVENT, DELAY_EVENT, DUE, GIVE_BACK, MOVE_DUE, PUBLISH, REAP, RETIRE, SETTLE_EVENT, SWEEP},
+    script::{
+        BURY_EVENT, DELAY_EVENT, DUE, GIVE_BACK, MOVE_DUE, PUBLISH, REAP, RETIRE, SETTLE_EVENTS, SWEEP,
+    },
 };
 use crate::store::{
-    Claim, Due, EventReader, EventStore, Failures, GroupMember, Publish, Published, Queue, StoreError,
-    Suspects, Swept,
+    Claim, Completed, Due, EventReader, EventStore, Failures, GroupMember, Publish, Published, Queue,
+    StoreError, Suspects, Swept,
     events::{DEAD_LETTERS_KEPT, MARK_KEPT, QUARANTINE_KEPT, SUSPICIOUS_STARTS},
 };
 
@@ -64,24 +66,24 @@ impl EventStore for RedisStore {
         Ok(Box::new(reader))
     }
 
-    async fn settle_event(
+    async fn settle_events(
         &self,
         member: &GroupMember,
-        event: &str,
-        claim: &Claim,
-    ) -> Result<bool, StoreError> {
-        let (stream, mark) =
-            (self.keys.queue(member.shard, Queue::Events), self.keys.mark(member.shard, event));
-        let keys = [stream.as_str(), mark.as_str()];
-        let call = SETTLE_EVENT
+        ended: &[Completed],
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut keys = vec![self.keys.queue(member.shard, Queue::Events)];
+        keys.extend(ended.iter().map(|one| self.keys.mark(member.shard, &one.event)));
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let call = SETTLE_EVENTS
             .on(&keys)
             .bytes(member.group.as_str())
             .bytes(member.consumer.as_str())
-            .bytes(claim.position.as_str())
-            .number(claim.deliveries)
             .number(ms(MARK_KEPT));
+        let call = ended.iter().fold(call, |call, Completed { claim, .. }| {
+            call.bytes(claim.position.as_str()).number(claim.deliveries)
+        });
         let reply = call.run(&mut self.connections.shared()).await?;
-        number(&reply).map(|settled| settled == 1).ok_or_else(|| call.unreadable())
+        settled(reply).filter(|settled| settled.len() == ended.len()).ok_or_else(|| call.unreadable())
     }
 
     async fn give_back(
@@ -248,6 +250,10 @@ impl EventStore for RedisStore {
             .map_err(|source| StoreError::Unavailable { action: "depth", source })?;
         Ok(depths.into_iter().sum())
     }
+}
+
+fn settled(reply: Value) -> Option<Vec<bool>> {
+    Reply::new(reply)?.rest().map(|value| number(&value).map(|settled| settled == 1)).collect()
 }
 
 fn swept(reply: Value) -> Option<Swept> {

@@ -158,7 +158,7 @@ scripts! {
     DISCARD_TOKEN = "discard_token", ["discard_token.lua"];
     BLOCK_TOKEN = "block_token", ["block_token.lua"];
     PUBLISH = "publish", ["publish.lua"];
-    SETTLE_EVENT = "settle_event", ["held.lua", "settle_event.lua"];
+    SETTLE_EVENTS = "settle_events", ["held.lua", "settle_events.lua"];
     GIVE_BACK = "give_back", ["held.lua", "give_back.lua"];
     DELAY_EVENT = "delay_event", ["held.lua", "delay_event.lua"];
     BURY_EVENT = "bury_event", ["held.lua", "bury_event.lua"];
