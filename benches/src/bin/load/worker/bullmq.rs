@@ -25,7 +25,10 @@ pub(crate) async fn drain() -> anyhow::Result<Option<f64>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bullmq");
     let node = Command::new("node").arg("--version").stdout(Stdio::null()).status().await;
     if !node.is_ok_and(|status| status.success()) || !folder.join("node_modules/bullmq").is_dir() {
-        eprintln!("Node or BullMQ is not installed: its side is assumed. Run npm ci in {}", folder.display());
+        eprintln!(
+            "Node or BullMQ is not installed: its side is left out. Run npm ci in {}",
+            folder.display()
+        );
         return Ok(None);
     }
     let mut legs = Vec::new();
