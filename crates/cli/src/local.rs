@@ -140,10 +140,12 @@ fn worker(store: &Arc<dyn Store>, consent: ConsentLedger, forward: Option<ApplyR
     let deliveries = Deliveries::new(Arc::clone(store) as Arc<dyn DeliveryStore>);
     let mut handlers: Vec<Box<dyn worker::Handler>> =
         vec![Box::new(KeepConsent::new(consent)), Box::new(MergeDeliveryReports::new(deliveries))];
-    handlers.extend(forward.map(|forward| Box::new(forward) as Box<dyn worker::Handler>));
     handlers.push(Box::new(feed));
-    // Short: what an interrupted run left in somebody's hands is taken over while a tour still waits.
-    let options = WorkerOptions { lease: Duration::from_secs(3), ..WorkerOptions::default() };
+    // Short: what an interrupted run left in somebody's hands is taken over while a tour still waits. A receiver has its
+    // ten seconds.
+    let lease = Duration::from_secs(if forward.is_some() { 15 } else { 3 });
+    handlers.extend(forward.map(|forward| Box::new(forward) as Box<dyn worker::Handler>));
+    let options = WorkerOptions { lease, ..WorkerOptions::default() };
     Worker::new(Arc::clone(store) as Arc<dyn EventStore>, handlers, options)
 }
 

@@ -41,6 +41,15 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// As for [`Gateway::send_code`].
     async fn send_text(&self, message: &TextMessage<'_>) -> Result<Accepted, GatewayError>;
 
+    /// Obtains what a send would wait for, as an access token; at no cost where nothing is missing. A send that is cut
+    /// off afterwards has waited for the gateway, and for nothing else.
+    ///
+    /// # Errors
+    /// [`GatewayError`] when it cannot be had; nothing was sent.
+    async fn prepare(&self) -> Result<(), GatewayError> {
+        Ok(())
+    }
+
     /// Obtains or checks the credentials without sending anything.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub mod purpose;
 pub mod secret;
 
 // Sending and verifying codes.
+pub mod breaker;
 pub mod gateway;
 pub mod otp;
 pub mod policy;

@@ -36,7 +36,6 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
-pub(crate) use self::dispatch::health;
 pub use self::{
     address::ClientAddress,
     derivation::Handle,

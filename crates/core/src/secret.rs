@@ -92,12 +92,6 @@ impl FingerprintKey {
         Fingerprint::from_bytes(self.names.mac16(&[b"phone", tenant.as_bytes(), e164.as_bytes()]))
     }
 
-    /// The name of the circuit breaker of a place that events are forwarded to.
-    #[must_use]
-    pub fn forward_breaker(&self, destination: &str) -> Fingerprint {
-        self.name("forward breaker", &[destination])
-    }
-
     /// A keyed digest of `fields` under `label`.
     pub(crate) fn digest(&self, label: &str, fields: &[&[u8]]) -> [u8; 16] {
         let mut parts = vec![label.as_bytes()];

@@ -4,13 +4,13 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
+    breaker::{Breaker, health},
     consent::ConsentLedger,
     error::Error,
     gateway::{Accepted, Certainty, Gateway, GatewayError, MessageClass, TextMessage},
-    otp::health,
     phone::PhoneNumber,
     secret::FingerprintKey,
-    store::{Admission, CallOutcome, Store},
+    store::{Admission, BreakerStore, Store},
 };
 
 /// Sends texts of one tenant through the gateways in turn: the next one only after a certain non-send.
@@ -100,23 +100,15 @@ impl Texts {
         let (mut not_sent, mut retry_after) = (None, None);
         for gateway in self.gateways.iter() {
             let name = gateway.name();
-            let breaker = self.fingerprint_key.name("breaker", &[name]);
-            match self.store.enter(&breaker).await {
-                Ok(Admission::Allowed | Admission::Probe) => {}
-                Ok(Admission::Open { retry_after: wait }) => {
-                    metrics::counter!("textproof_gateway_skipped_total", "gateway" => name).increment(1);
-                    retry_after =
-                        Some(retry_after.map_or(wait, |known: std::time::Duration| known.min(wait)));
-                    continue;
-                }
-                // The breaker spares a gateway; without its word the text still has to go out.
-                Err(error) => tracing::warn!(%error, "the circuit breaker could not be asked"),
+            let store = Arc::clone(&self.store) as Arc<dyn BreakerStore>;
+            let breaker = Breaker::of_gateway(store, &self.fingerprint_key, name);
+            if let Admission::Open { retry_after: wait } = breaker.enter().await {
+                metrics::counter!("textproof_gateway_skipped_total", "gateway" => name).increment(1);
+                retry_after = Some(retry_after.map_or(wait, |known: std::time::Duration| known.min(wait)));
+                continue;
             }
             let result = gateway.send_text(message).await;
-            let outcome = result.as_ref().map_or_else(health, |_| CallOutcome::Answered);
-            if let Err(error) = self.store.report(&breaker, outcome, false).await {
-                tracing::warn!(%error, "the circuit breaker could not be told");
-            }
+            breaker.report(health(&result)).await;
             match result {
                 Ok(accepted) => return Ok(TextOutcome::Sent { gateway: name, accepted }),
                 Err(error) if error.certainty() == Certainty::Unknown => {

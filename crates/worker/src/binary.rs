@@ -63,13 +63,12 @@ where
     let ledger = configured::ledger(&config, &store)?;
     let deliveries = Deliveries::new(Arc::clone(&store) as Arc<dyn DeliveryStore>);
     let rules = configured::rules(&config, &store, &ledger)?;
-    // In this order: whether a person may be answered is known before the rules are applied.
-    let mut handlers: Vec<Box<dyn Handler>> = vec![
-        Box::new(KeepConsent::new(ledger)),
-        Box::new(MergeDeliveryReports::new(deliveries)),
-        Box::new(rules),
-    ];
+    // In this order: whether a person may be answered is known before the rules are applied. What calls others comes
+    // last, since one of them that is down brings its events back, for days.
+    let mut handlers: Vec<Box<dyn Handler>> =
+        vec![Box::new(KeepConsent::new(ledger)), Box::new(MergeDeliveryReports::new(deliveries))];
     handlers.extend(own().await?);
+    handlers.push(Box::new(rules));
     let gauges =
         gauges::report(Arc::clone(&store) as Arc<dyn GroupStore>, settings.group.clone(), shutdown.clone());
     let options = WorkerOptions {

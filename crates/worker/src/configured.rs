@@ -50,7 +50,7 @@ fn forwarding(config: &Config, store: &Arc<dyn Store>) -> Result<Option<Forwardi
         }
     }
     let breakers = Arc::clone(store) as Arc<dyn BreakerStore>;
-    let forwards = Forwards::new(destinations, breakers, &config.fingerprint_key()?)
+    let forwards = Forwards::new(destinations, &breakers, &config.fingerprint_key()?)
         .map_err(|error| ConfigError::invalid("forward", "the configuration", error.to_string()))?;
     Ok(Some(Forwarding::new(Arc::new(forwards), Arc::clone(store) as Arc<dyn ForwardedStore>)))
 }
@@ -68,6 +68,7 @@ fn answers(config: &Config, store: &Arc<dyn Store>, ledger: &ConsentLedger) -> R
     let first = gateways.first().ok_or_else(|| {
         ConfigError::invalid("rule", "the configuration", "texts are answered, and no gateway is on")
     })?;
-    let routes = AnswerRoutes::new(Arc::clone(first), by_endpoint);
+    let breakers = Arc::clone(store) as Arc<dyn BreakerStore>;
+    let routes = AnswerRoutes::new(Arc::clone(first), by_endpoint, &breakers, &config.fingerprint_key()?);
     Ok(Answers::new(replies, ledger.clone(), OwnNumbers::new(config.own_numbers()), routes))
 }

@@ -56,13 +56,14 @@ pub struct HandlerError {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What helps, the most urgent first.
+/// What helps. The first of two decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Remedy {
+    /// Another try, when this much time has passed. Before [`Remedy::Again`]: tries that were of no use to what has to
+    /// wait must not use up the event's own.
+    Later(Duration),
     /// Another try; so many are allowed.
     Again,
-    /// Another try, when this much time has passed.
-    Later(Duration),
     Nothing,
 }
 
@@ -98,7 +99,8 @@ impl HandlerError {
         }
     }
 
-    /// Of two errors of one event, the one that decides: while anything can still be done, the event is tried again.
+    /// Of two errors of one event, the one that decides: while anything can still be done, the event is tried again, and
+    /// while something has to wait, the event waits with it.
     pub(crate) fn or(self, other: Self) -> Self {
         if other.remedy < self.remedy { other } else { self }
     }
@@ -115,12 +117,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_two_errors_the_one_that_can_be_helped_soonest_decides() {
+    fn of_two_errors_the_one_that_gives_the_event_most_time_decides() {
         let error = |remedy| HandlerError { remedy, ..HandlerError::new("x") };
         let later = |seconds| Remedy::Later(Duration::from_secs(seconds));
-        let by_urgency = [Remedy::Again, later(1), later(2), Remedy::Nothing];
-        for (i, first) in by_urgency.into_iter().enumerate() {
-            for second in &by_urgency[i..] {
+        let in_order = [later(1), later(2), Remedy::Again, Remedy::Nothing];
+        for (i, first) in in_order.into_iter().enumerate() {
+            for second in &in_order[i..] {
                 assert_eq!(error(first).or(error(*second)).remedy, first);
                 assert_eq!(error(*second).or(error(first)).remedy, first);
             }

@@ -94,7 +94,8 @@ impl Work {
             Ok(_) if started_too_often => return Outcome::StartedTooOften,
             Ok(event) => event,
         };
-        let acted = within(self.deadline, AssertUnwindSafe(self.handle(event)).catch_unwind());
+        let acted = self.handle(event, waited_enough(delivery.tried_since_ms()));
+        let acted = within(self.deadline, AssertUnwindSafe(acted).catch_unwind());
         tokio::select! {
             () = self.give_back.cancelled() => Outcome::GivenBack,
             acted = acted => match acted {
@@ -113,7 +114,7 @@ impl Work {
         }
     }
 
-    async fn handle(&self, event: &Event) -> Outcome {
+    async fn handle(&self, event: &Event, waited_enough: bool) -> Outcome {
         for handler in self.handlers.iter() {
             if let Err(error) = handler.handle(event).await {
                 // Whoever asks for patience has said why: events that wait are many.
@@ -122,7 +123,7 @@ impl Work {
                 } else {
                     tracing::warn!(event = %event.id, handler = handler.name(), %error, "a handler failed");
                 }
-                return failed(handler.name(), &error, waited_enough(event));
+                return failed(handler.name(), &error, waited_enough);
             }
         }
         Outcome::Done
@@ -189,9 +190,9 @@ fn failed(handler: &str, error: &HandlerError, waited_enough: bool) -> Outcome {
     }
 }
 
-fn waited_enough(event: &Event) -> bool {
+fn waited_enough(tried_since_ms: u64) -> bool {
     let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
-    u128::from(now.saturating_sub(event.received_at_ms)) > PATIENCE.as_millis()
+    u128::from(now.saturating_sub(tried_since_ms)) > PATIENCE.as_millis()
 }
 
 async fn bury(delivery: Delivery, reason: &'static str, error: Option<&str>) -> Result<bool, StoreError> {

@@ -32,7 +32,7 @@ impl ForwardTo {
 
     pub(super) fn handler(&self, store: &Arc<dyn Store>, key: &FingerprintKey) -> anyhow::Result<ApplyRules> {
         let breakers = Arc::clone(store) as Arc<dyn BreakerStore>;
-        let forwards = Forwards::new(vec![self.destination()?], breakers, key)?;
+        let forwards = Forwards::new(vec![self.destination()?], &breakers, key)?;
         let forwarding = Forwarding::new(Arc::new(forwards), Arc::clone(store) as Arc<dyn ForwardedStore>);
         Ok(ApplyRules::new(Rules::default(), None, Some(forwarding))?)
     }

@@ -173,6 +173,10 @@ impl Gateway for Connexus {
     }
 
     /// Obtains a token, or finds the fleet's: the gateway has no call that only checks one.
+    async fn prepare(&self) -> Result<(), GatewayError> {
+        self.check().await
+    }
+
     async fn check(&self) -> Result<(), GatewayError> {
         self.token.get().await.map(drop).map_err(no_token)
     }

@@ -80,6 +80,9 @@ pub struct Entry {
     pub raw: Bytes,
     /// What went wrong with it before.
     pub failures: Failures,
+    /// When it was published, or put back from the dead letters, in milliseconds since the epoch. What it waited in
+    /// between does not change that.
+    pub tried_since_ms: u64,
     /// What must still hold when the entry is settled.
     pub claim: Claim,
 }

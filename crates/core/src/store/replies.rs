@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! (nothing) ── claim ──► claimed ── record ──► sent
-//!     ▲                   │    └─── record, or the next claim ──► unknown
-//!     └───── release ─────┘
+//!   │ ▲                   │    └─── record, or the next claim ──► unknown
+//!   │ └───── release ─────┤
+//!   └─ claim, too many ──►└─ record ──► not owed
 //! ```
 
 use std::time::Duration;
@@ -46,20 +47,21 @@ pub enum ReplyClaim {
         /// Whether nobody was told so before.
         first: bool,
     },
-    /// There have been too many between these numbers; nothing is claimed.
-    TooMany {
-        /// Time until there may be one.
-        retry_after: Duration,
-    },
+    /// It was decided that there is none, and that stays so.
+    NotOwed,
+    /// There have been too many between these numbers: this one is not owed from now on.
+    TooMany,
 }
 
-/// How a claimed reply ended, where it was not a certain non-send.
+/// How a claimed reply ended, where it is not to be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyEnd {
     /// The gateway took it.
     Sent,
     /// Its answer was lost.
     Unknown,
+    /// It was not sent, and never will be; it is no longer counted.
+    NotOwed,
 }
 
 /// Claims of automatic replies.

@@ -218,6 +218,7 @@ impl Consumer {
             }),
             raw: entry.raw,
             failures: entry.failures,
+            tried_since_ms: entry.tried_since_ms,
             claim: entry.claim,
             lease: self.lease,
             store: Arc::clone(&self.store),
@@ -254,6 +255,7 @@ pub struct Delivery {
     event: Result<Event, Unreadable>,
     raw: Bytes,
     failures: Failures,
+    tried_since_ms: u64,
     claim: Claim,
     lease: Duration,
     store: Arc<dyn EventStore>,
@@ -292,6 +294,12 @@ impl Delivery {
     #[must_use]
     pub fn failures(&self) -> &Failures {
         &self.failures
+    }
+
+    /// When it was published, or put back from the dead letters, in milliseconds since the epoch by the store's clock.
+    #[must_use]
+    pub fn tried_since_ms(&self) -> u64 {
+        self.tried_since_ms
     }
 
     /// Settles the event: it took effect. Returns false when another process has it by now, in which case

@@ -164,6 +164,7 @@ mod tests {
             envelope,
             raw: bytes::Bytes::from_static(b"x"),
             failures: crate::store::Failures::default(),
+            tried_since_ms: 1,
             claim: Claim { position: "1-0".into(), deliveries: 1 },
         }
     }

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use test_support::eventually;
 use textproof::{
     secret::Fingerprint,
@@ -20,6 +21,7 @@ use textproof::{
 crate::on_every_store!(
     failures_in_a_row_open_a_breaker_and_an_answer_between_them_does_not,
     a_gateway_that_asks_is_left_alone_by_everybody,
+    many_that_are_told_to_wait_open_it_once_and_for_the_longest_time,
     one_of_a_hundred_callers_is_let_through_when_the_time_is_over,
     a_fleet_has_one_budget_of_retries,
 );
@@ -63,6 +65,20 @@ async fn a_gateway_that_asks_is_left_alone_by_everybody(store: Arc<dyn Store>) {
     }
     let elsewhere = store.enter(&Fingerprint::from_bytes([2; 16])).await.expect("the store answers");
     assert_eq!(elsewhere, Admission::Allowed, "another gateway has its own");
+}
+
+async fn many_that_are_told_to_wait_open_it_once_and_for_the_longest_time(store: Arc<dyn Store>) {
+    let told = |ms| report(&*store, CallOutcome::ToldToWait(Duration::from_millis(ms)), false);
+    join_all([300, 1_000, 200, 300, 200, 300, 200, 300, 200, 300].map(told)).await;
+    let Admission::Open { retry_after } = enter(&*store).await else { panic!("it is open") };
+    assert!(retry_after > Duration::from_millis(300), "{retry_after:?}");
+    eventually(Duration::from_secs(20), "one is let through", async || {
+        (enter(&*store).await == Admission::Probe).then_some(())
+    })
+    .await;
+    report(&*store, CallOutcome::Failed, false).await;
+    let Admission::Open { retry_after } = enter(&*store).await else { panic!("it is open") };
+    assert!(retry_after <= OPEN_FOR * 2, "once opened, and a probe that failed: {retry_after:?}");
 }
 
 async fn one_of_a_hundred_callers_is_let_through_when_the_time_is_over(store: Arc<dyn Store>) {

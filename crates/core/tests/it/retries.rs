@@ -17,6 +17,7 @@ crate::on_every_store!(
     an_event_that_is_put_off_comes_back_with_its_failures,
     an_event_that_is_not_due_stays_away,
     only_who_holds_an_entry_can_put_it_off_or_bury_it,
+    what_is_put_off_is_tried_since_it_came_and_a_redriven_letter_since_then,
     what_is_due_is_moved_once,
     a_dead_letter_keeps_everything_and_can_be_redriven_once,
     a_dropped_dead_letter_stays_a_duplicate,
@@ -129,6 +130,22 @@ async fn only_who_holds_an_entry_can_put_it_off_or_bury_it(store: Arc<dyn Store>
     assert!(bury(&store, "one", &entry).await);
     assert!(!bury(&store, "one", &entry).await && !delay(&store, "one", &entry, millis(1)).await);
     assert_eq!(backlog(&store).await, Backlog { dead_letters: 1, ..Backlog::default() });
+}
+
+async fn what_is_put_off_is_tried_since_it_came_and_a_redriven_letter_since_then(store: Arc<dyn Store>) {
+    publish(&store, "a").await;
+    let first = read(&store, "one").await.remove(0);
+    let mut entry = first.clone();
+    for _ in 0..3 {
+        assert!(delay(&store, "one", &entry, millis(2)).await);
+        eventually(PATIENCE, "it is due", async || (moved(&store).await == 1).then_some(())).await;
+        entry = read(&store, "one").await.remove(0);
+        assert_eq!(entry.tried_since_ms, first.tried_since_ms);
+    }
+    assert!(bury(&store, "one", &entry).await);
+    assert!(store.redrive(&dead(&store).await[0]).await.expect("the store answers"));
+    let back = read(&store, "one").await.remove(0);
+    assert!(back.tried_since_ms >= first.tried_since_ms + 6, "three delays later: {back:?}");
 }
 
 async fn what_is_due_is_moved_once(store: Arc<dyn Store>) {

@@ -17,9 +17,10 @@ use std::{
 
 use async_trait::async_trait;
 use textproof::{
+    breaker::Breaker,
     event::Event,
     forward::Destination,
-    secret::{Fingerprint, FingerprintKey},
+    secret::FingerprintKey,
     store::{Admission, BreakerStore, CallOutcome, OPEN_FOR},
 };
 
@@ -27,14 +28,10 @@ pub use clients::ClientError;
 
 use self::{attempt::attempt, clients::Clients, said::Said};
 use super::Forward;
-use crate::{HandlerError, time_left};
+use crate::{HandlerError, deadline::call_timeout};
 
 /// How long one attempt may take, at most: below the time that a half-open breaker waits for its one call.
 const ATTEMPT_AT_MOST: Duration = Duration::from_secs(10);
-/// What is kept of an event's time, so that there is some left to say how the attempt ended.
-const KEPT_FOR_THE_END: Duration = Duration::from_millis(500);
-/// An attempt with less than this is not begun.
-const ATTEMPT_AT_LEAST: Duration = Duration::from_millis(100);
 
 /// The places that events are forwarded to, by name.
 ///
@@ -44,12 +41,11 @@ pub struct Forwards {
     places: HashMap<String, Place>,
     every_event: Vec<String>,
     clients: Clients,
-    breakers: Arc<dyn BreakerStore>,
 }
 
 struct Place {
     destination: Destination,
-    breaker: Fingerprint,
+    breaker: Breaker,
     /// Whether this process has said that it is left alone.
     left_alone: AtomicBool,
 }
@@ -61,44 +57,37 @@ impl Forwards {
     /// [`ClientError`] when no HTTP client can be built.
     pub fn new(
         destinations: Vec<Destination>,
-        breakers: Arc<dyn BreakerStore>,
+        breakers: &Arc<dyn BreakerStore>,
         key: &FingerprintKey,
     ) -> Result<Self, ClientError> {
         let named = destinations.iter().filter(|destination| destination.gets_every_event());
         let every_event = named.map(|destination| destination.name().to_owned()).collect();
         let place = |destination: Destination| {
-            let breaker = key.forward_breaker(destination.name());
             let name = destination.name().to_owned();
+            let breaker = Breaker::of_forward(Arc::clone(breakers), key, &name, destination.url().as_str());
             (name, Place { destination, breaker, left_alone: AtomicBool::new(false) })
         };
         let places = destinations.into_iter().map(place).collect();
-        Ok(Self { places, every_event, clients: Clients::new()?, breakers })
+        Ok(Self { places, every_event, clients: Clients::new()? })
     }
 
     /// Whether the place may be called, and if so, whether by this attempt alone.
-    async fn admitted(&self, place: &Place) -> Result<Admission, HandlerError> {
+    async fn admitted(place: &Place) -> Result<Admission, HandlerError> {
         let name = place.destination.name();
-        match self.breakers.enter(&place.breaker).await {
-            Ok(Admission::Open { retry_after }) => {
+        match place.breaker.enter().await {
+            Admission::Open { retry_after } => {
                 count(name, "left_alone");
                 if !place.left_alone.swap(true, Ordering::Relaxed) {
                     tracing::warn!(forward = name, "the forward is failing and left alone; its events wait");
                 }
                 Err(HandlerError::later(format!("the forward {name} is failing and left alone"), retry_after))
             }
-            Ok(admission) => Ok(admission),
-            Err(error) => {
-                // The breaker spares a receiver; without its word the event still has to arrive.
-                tracing::warn!(%error, "the circuit breaker could not be asked");
-                Ok(Admission::Allowed)
-            }
+            admission => Ok(admission),
         }
     }
 
-    async fn tell(&self, place: &Place, outcome: CallOutcome) {
-        if let Err(error) = self.breakers.report(&place.breaker, outcome, false).await {
-            tracing::warn!(%error, "the circuit breaker could not be told");
-        }
+    async fn tell(place: &Place, outcome: CallOutcome) {
+        place.breaker.report(outcome).await;
         if outcome == CallOutcome::Answered && place.left_alone.swap(false, Ordering::Relaxed) {
             tracing::info!(forward = place.destination.name(), "the forward takes events again");
         }
@@ -119,15 +108,16 @@ impl Forward for Forwards {
         let Some(place) = self.places.get(name) else {
             return Err(HandlerError::fatal(format!("no forward is called {name:?}")));
         };
-        let Some(timeout) = attempt_timeout(time_left()) else {
-            return Err(HandlerError::new(format!("no time was left for the forward {name}")));
-        };
-        let admission = self.admitted(place).await?;
+        let no_time = || HandlerError::new(format!("no time was left for the forward {name}"));
+        // A probe that is not made is waited for.
+        call_timeout(ATTEMPT_AT_MOST).ok_or_else(no_time)?;
+        let admission = Self::admitted(place).await?;
+        let timeout = call_timeout(ATTEMPT_AT_MOST).ok_or_else(no_time)?;
         let client = self.clients.for_destination(&place.destination);
         let said = attempt(client, &place.destination, event, timeout).await;
         count(name, said.as_str());
         let outcome = said.health();
-        self.tell(place, outcome).await;
+        Self::tell(place, outcome).await;
         judged(name, &said, outcome, admission)
     }
 }
@@ -144,12 +134,6 @@ fn judged(name: &str, said: &Said, outcome: CallOutcome, admission: Admission) -
     })
 }
 
-fn attempt_timeout(left: Option<Duration>) -> Option<Duration> {
-    let Some(left) = left else { return Some(ATTEMPT_AT_MOST) };
-    let timeout = left.saturating_sub(KEPT_FOR_THE_END).min(ATTEMPT_AT_MOST);
-    (timeout >= ATTEMPT_AT_LEAST).then_some(timeout)
-}
-
 fn count(name: &str, outcome: &'static str) {
     let name = name.to_owned();
     metrics::counter!("textproof_worker_forwards_total", "forward" => name, "outcome" => outcome)
@@ -159,26 +143,5 @@ fn count(name: &str, outcome: &'static str) {
 impl fmt::Debug for Forwards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Forwards").field("names", &self.places.keys()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_attempt_ends_before_its_event_does() {
-        let ms = Duration::from_millis;
-        for (left, timeout) in [
-            (None, Some(ms(10_000))),
-            (Some(ms(25_000)), Some(ms(10_000))),
-            (Some(ms(10_400)), Some(ms(9_900))),
-            (Some(ms(833)), Some(ms(333))),
-            (Some(ms(600)), Some(ms(100))),
-            (Some(ms(599)), None),
-            (Some(ms(0)), None),
-        ] {
-            assert_eq!(attempt_timeout(left), timeout, "{left:?}");
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod answers;
 mod forwarding;
+mod routes;
 
 use std::{fmt, pin::Pin};
 
@@ -11,8 +12,9 @@ use textproof::{
     rule::{Rule, Rules},
 };
 
-pub use answers::{AnswerRoutes, Answers};
+pub use answers::Answers;
 pub use forwarding::{Forward, Forwarding};
+pub use routes::AnswerRoutes;
 
 use self::answers::{Audience, Automatic};
 use super::HelpAnswer;

@@ -1,14 +1,21 @@
 //! What the engine promises.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use test_support::eventually_true;
-use textproof::store::MemoryStore;
+use textproof::store::{DeadLetterStore, MemoryStore};
 use worker::WorkerOptions;
 
 use crate::fixture::{
     Doing, Logs, PATIENCE, Recorder, Running, backlog, dead_letters, depth, die_with_it, publish,
-    publish_now, publish_unreadable,
+    publish_unreadable,
 };
 
 fn quick() -> WorkerOptions {
@@ -168,12 +175,17 @@ async fn one_bad_event_among_a_thousand_is_the_only_dead_letter() {
 /// With one failure allowed.
 #[tokio::test]
 async fn waiting_for_what_is_away_is_no_failure_for_three_days() {
-    let store = MemoryStore::new();
+    const FOUR_DAYS_MS: u64 = 4 * 86_400_000;
+    let back_ms = Arc::new(AtomicU64::new(FOUR_DAYS_MS));
+    let behind = Arc::clone(&back_ms);
+    let now_ms = || u64::try_from(Timestamp::now().as_millisecond()).expect("after 1970");
+    let store = MemoryStore::with_clock(move || now_ms() - behind.load(Ordering::Relaxed));
+    publish(&store, "old").await;
+    back_ms.store(0, Ordering::Relaxed);
     let recorder = Recorder::new(|_| Doing::AskForTime);
     let options = WorkerOptions { max_attempts: 1, ..WorkerOptions::default() };
     let running = Running::start(&store, vec![recorder.clone()], options);
-    publish_now(&store, "new").await;
-    publish(&store, "old").await;
+    publish(&store, "new").await;
     eventually_true(PATIENCE, "it is tried again and again", async || recorder.count("new") >= 2).await;
     eventually_true(PATIENCE, "one waits, the other has waited enough", async || {
         let backlog = backlog(&store).await;
@@ -182,6 +194,12 @@ async fn waiting_for_what_is_away_is_no_failure_for_three_days() {
     .await;
     let letter = dead_letters(&store).await.remove(0);
     assert_eq!((letter.failures.last.as_str(), recorder.count("old")), ("recorder: told to wait", 1));
+    assert!(store.redrive(&letter).await.expect("the store answers"));
+    eventually_true(PATIENCE, "back from the dead letters, it may wait again", async || {
+        recorder.count("old") >= 3
+    })
+    .await;
+    assert_eq!(backlog(&store).await.dead_letters, 0);
     running.stop().await;
 }
 

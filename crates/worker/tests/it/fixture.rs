@@ -7,7 +7,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use textproof::{
     event::{Content, ContentDigest, Event, EventId, Identity, Reply},
     store::{
@@ -27,12 +26,6 @@ pub(crate) async fn publish(store: &MemoryStore, text: &str) {
     publish_to(Arc::new(store.clone()), text).await;
 }
 
-/// Publishes a reply with this text that came just now.
-pub(crate) async fn publish_now(store: &MemoryStore, text: &str) {
-    let now = u64::try_from(Timestamp::now().as_millisecond()).expect("after the epoch");
-    try_publish(Arc::new(store.clone()), text, now).await.expect("the store answers");
-}
-
 pub(crate) fn identity(text: &str) -> Identity {
     Identity::of_body("websms", text.as_bytes())
 }
@@ -43,14 +36,6 @@ pub(crate) async fn publish_to(store: Arc<dyn EventStore>, text: &str) {
 
 /// As [`publish_to`], where a fault is allowed.
 pub(crate) async fn try_publish_to(store: Arc<dyn EventStore>, text: &str) -> Result<Published, StoreError> {
-    try_publish(store, text, 1).await
-}
-
-async fn try_publish(
-    store: Arc<dyn EventStore>,
-    text: &str,
-    received_at_ms: u64,
-) -> Result<Published, StoreError> {
     let identity = identity(text);
     let content = Content::Reply(Reply {
         message_id: None,
@@ -66,7 +51,7 @@ async fn try_publish(
         id: EventId::of(&identity),
         endpoint: "websms".into(),
         tenant: "default".into(),
-        received_at_ms,
+        received_at_ms: 1,
         conflict: false,
         content,
     };

@@ -18,7 +18,7 @@ use textproof::{
     event::{Content, Event, EventId, Identity, Reply},
     forward::{Destination, DestinationSettings},
     secret::FingerprintKey,
-    store::MemoryStore,
+    store::{BreakerStore, MemoryStore},
     webhook::{Authentication, Dialect, Endpoint, EndpointSettings, Request, SecretEntry},
 };
 use worker::{
@@ -44,7 +44,8 @@ fn at(name: &str, receiver: &TestReceiver) -> DestinationSettings {
 fn forwards(store: &MemoryStore, destinations: Vec<DestinationSettings>) -> Forwards {
     let built = destinations.into_iter().map(|settings| Destination::new(settings).expect("sound settings"));
     let key = FingerprintKey::new(&[1; 32]).expect("32 bytes");
-    Forwards::new(built.collect(), Arc::new(store.clone()), &key).expect("an HTTP client")
+    let breakers = Arc::new(store.clone()) as Arc<dyn BreakerStore>;
+    Forwards::new(built.collect(), &breakers, &key).expect("an HTTP client")
 }
 
 fn event(number: u64) -> Event {

@@ -1,5 +1,6 @@
 //! The engine on the embedded store and, where it must recover, on real servers, with handlers that do as they are told.
 
+mod answers;
 mod consent;
 mod engine;
 mod failover;

@@ -2,7 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -13,7 +17,7 @@ use textproof::{
     reply::{AutomaticReplies, OwnNumbers},
     rule::{MatchSettings, Rule, RuleSettings, Rules},
     secret::FingerprintKey,
-    store::MemoryStore,
+    store::{BreakerStore, MemoryStore},
 };
 use worker::{
     Handler, HandlerError,
@@ -22,11 +26,19 @@ use worker::{
 
 /// What the gateway answers.
 #[derive(Clone, Copy, Debug)]
-enum Mood {
+pub(crate) enum Mood {
     Accept,
     Lose,
     NoMoney,
     NoSuchNumber,
+    /// Refused with this status.
+    Reject(u16),
+    /// Asks for so many seconds.
+    Busy(u64),
+    /// Never answers.
+    Hang,
+    /// Never has a token.
+    NoToken,
 }
 
 /// Records texts: number, text and reference.
@@ -35,15 +47,29 @@ pub(crate) struct Recorder {
     name: &'static str,
     mood: Mutex<Mood>,
     texts: Mutex<Vec<(String, String, String)>>,
+    calls: AtomicUsize,
 }
 
 impl Recorder {
     fn new(name: &'static str) -> Arc<Self> {
-        Arc::new(Self { name, mood: Mutex::new(Mood::Accept), texts: Mutex::default() })
+        Arc::new(Self {
+            name,
+            mood: Mutex::new(Mood::Accept),
+            texts: Mutex::default(),
+            calls: AtomicUsize::new(0),
+        })
     }
 
-    fn becomes(&self, mood: Mood) {
+    pub(crate) fn becomes(&self, mood: Mood) {
         *self.mood.lock().expect("no panic") = mood;
+    }
+
+    fn mood(&self) -> Mood {
+        *self.mood.lock().expect("no panic")
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
     }
 
     pub(crate) fn texts(&self) -> Vec<(String, String, String)> {
@@ -67,18 +93,34 @@ impl Gateway for Recorder {
 
     async fn send_text(&self, message: &TextMessage<'_>) -> Result<Accepted, GatewayError> {
         assert_eq!(message.class, MessageClass::Transactional);
+        self.calls.fetch_add(1, Ordering::SeqCst);
         let gateway = self.name;
-        match *self.mood.lock().expect("no panic") {
+        match self.mood() {
             Mood::NoMoney => return Err(GatewayError::InsufficientFunds { gateway }),
             Mood::NoSuchNumber => return Err(GatewayError::InvalidNumber { gateway }),
-            Mood::Accept | Mood::Lose => {}
+            Mood::Reject(status) => {
+                return Err(GatewayError::Rejected { gateway, status, reason: "told to".into() });
+            }
+            Mood::Busy(seconds) => {
+                let retry_after = Duration::from_secs(seconds);
+                return Err(GatewayError::RateLimited { gateway, retry_after });
+            }
+            Mood::Hang => std::future::pending().await,
+            Mood::Accept | Mood::Lose | Mood::NoToken => {}
         }
         let reference = message.reference.unwrap_or_default().to_owned();
         let text = (message.to.e164().to_owned(), message.body.to_owned(), reference);
         self.texts.lock().expect("no panic").push(text);
-        match *self.mood.lock().expect("no panic") {
+        match self.mood() {
             Mood::Lose => Err(GatewayError::Lost { gateway, status: None, what: "told to" }),
             _ => Ok(Accepted { message_id: "1".into(), parts: None }),
+        }
+    }
+
+    async fn prepare(&self) -> Result<(), GatewayError> {
+        match self.mood() {
+            Mood::NoToken => std::future::pending().await,
+            _ => Ok(()),
         }
     }
 
@@ -149,21 +191,23 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self {
-            store: MemoryStore::new(),
-            first: Recorder::new("connexus"),
-            second: Recorder::new("mobile-api-connect"),
-        }
+        Self::on(MemoryStore::new())
     }
 
-    fn ledger(&self) -> ConsentLedger {
+    pub(crate) fn on(store: MemoryStore) -> Self {
+        Self { store, first: Recorder::new("connexus"), second: Recorder::new("mobile-api-connect") }
+    }
+
+    pub(crate) fn ledger(&self) -> ConsentLedger {
         ConsentLedger::new(Arc::new(self.store.clone()), key())
     }
 
     pub(crate) fn answers(&self) -> Answers {
         let own = OwnNumbers::new(&["64219999999".to_owned()]);
         let by_endpoint = HashMap::from([("mac".to_owned(), Arc::clone(&self.second) as Arc<dyn Gateway>)]);
-        let routes = AnswerRoutes::new(Arc::clone(&self.first) as Arc<dyn Gateway>, by_endpoint);
+        let (first, breakers) = (Arc::clone(&self.first) as Arc<dyn Gateway>, Arc::new(self.store.clone()));
+        let breakers = breakers as Arc<dyn BreakerStore>;
+        let routes = AnswerRoutes::new(first, by_endpoint, &breakers, &key());
         Answers::new(AutomaticReplies::new(Arc::new(self.store.clone()), key()), self.ledger(), own, routes)
     }
 

@@ -49,7 +49,7 @@ impl BreakerStore for MemoryStore {
     ) -> Result<bool, StoreError> {
         let (mut state, now) = self.step();
         let breaker = state.breakers.entry(gateway.clone()).or_default();
-        // Calls that were under way when it opened neither close it nor keep it open for longer.
+        // Calls that were under way when it opened neither close it nor open it once more.
         let open = breaker.open_until > now;
         match outcome {
             CallOutcome::Answered if !open => {
@@ -58,21 +58,25 @@ impl BreakerStore for MemoryStore {
             }
             CallOutcome::Answered => return Ok(false),
             CallOutcome::Failed if open => return Ok(false),
+            CallOutcome::ToldToWait(wait) if open => {
+                breaker.open_until = breaker.open_until.max(now + asked(wait));
+                return Ok(false);
+            }
             _ => {}
         }
         breaker.failures += 1;
         breaker.probe_until = 0;
         let wait = match outcome {
-            CallOutcome::ToldToWait(wait) => Some(wait.clamp(Duration::from_millis(1), RETRY_AFTER_AT_MOST)),
+            CallOutcome::ToldToWait(wait) => Some(asked(wait)),
             _ if breaker.opened > 0 || breaker.failures >= FAILURES_TO_OPEN => {
-                Some(OPEN_FOR.saturating_mul(2u32.pow(breaker.opened.min(20))).min(OPEN_AT_MOST))
+                Some(ms(OPEN_FOR.saturating_mul(2u32.pow(breaker.opened.min(20))).min(OPEN_AT_MOST)))
             }
             _ => None,
         };
         if let Some(wait) = wait {
             breaker.opened += 1;
             breaker.failures = 0;
-            breaker.open_until = breaker.open_until.max(now + ms(wait));
+            breaker.open_until = breaker.open_until.max(now + wait);
             return Ok(false);
         }
         let granted = retry && breaker.spent + 10 <= RETRY_BUDGET * 10;
@@ -81,4 +85,9 @@ impl BreakerStore for MemoryStore {
         }
         Ok(granted)
     }
+}
+
+/// How long a gateway may ask to be left alone, in milliseconds.
+fn asked(wait: Duration) -> u64 {
+    ms(wait.clamp(Duration::from_millis(1), RETRY_AFTER_AT_MOST))
 }

@@ -41,6 +41,8 @@ pub(super) struct Stored {
     pub(super) raw: Bytes,
     failures: Failures,
     at: u64,
+    /// When it was published, or put back from the dead letters.
+    tried_since: u64,
 }
 
 #[derive(Default)]
@@ -85,6 +87,7 @@ impl Queues {
             raw: Bytes::copy_from_slice(event.raw),
             failures: Failures::default(),
             at: now,
+            tried_since: now,
         };
         let stream = self.streams.entry(event.queue).or_default();
         stream.insert(position, stored);
@@ -356,6 +359,7 @@ fn entry(position: u64, stored: &Stored, deliveries: u64) -> Entry {
         envelope: stored.envelope.clone(),
         raw: stored.raw.clone(),
         failures: stored.failures.clone(),
+        tried_since_ms: stored.tried_since,
         claim: Claim { position: position.to_string(), deliveries },
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::{MemoryStore, State};
 use crate::{
     secret::Fingerprint,
     store::{
@@ -37,20 +37,22 @@ impl ReplyStore for MemoryStore {
             if known.end.is_none() && known.claim == claim {
                 return Ok(ReplyClaim::Yours);
             }
-            if known.end == Some(ReplyEnd::Sent) {
-                return Ok(ReplyClaim::Sent);
+            match known.end {
+                Some(ReplyEnd::Sent) => return Ok(ReplyClaim::Sent),
+                Some(ReplyEnd::NotOwed) => return Ok(ReplyClaim::NotOwed),
+                _ => {}
             }
             return Ok(ReplyClaim::Unknown { first: known.end.replace(ReplyEnd::Unknown).is_none() });
         }
         let mut times = state.recent_replies.get(&reply.pair, now).cloned().unwrap_or_default();
         times.retain(|at| at + ms(DAY) > now);
-        let wait = |count: u64, period: Duration| {
-            let first = times.iter().rev().nth(count as usize - 1);
-            first.map_or(0, |first| (first + ms(period)).saturating_sub(now))
+        let full = |count: u64, period: Duration| {
+            times.iter().rev().nth(count as usize - 1).is_some_and(|first| first + ms(period) > now)
         };
-        let pause = wait(REPLIES_IN_TEN_MINUTES, TEN_MINUTES).max(wait(REPLIES_A_DAY, DAY));
-        if pause > 0 {
-            return Ok(ReplyClaim::TooMany { retry_after: Duration::from_millis(pause) });
+        if full(REPLIES_IN_TEN_MINUTES, TEN_MINUTES) || full(REPLIES_A_DAY, DAY) {
+            let not_owed = Claim { claim, at: now, end: Some(ReplyEnd::NotOwed) };
+            state.replies.put(name, not_owed, now, ms(REPLY_KEPT));
+            return Ok(ReplyClaim::TooMany);
         }
         times.push(now);
         state.recent_replies.put(reply.pair.clone(), times, now, ms(DAY));
@@ -69,8 +71,12 @@ impl ReplyStore for MemoryStore {
         else {
             return Ok(false);
         };
-        if known.end != Some(ReplyEnd::Sent) {
+        let (before, at) = (known.end, known.at);
+        if before != Some(ReplyEnd::Sent) {
             known.end = Some(end);
+            if end == ReplyEnd::NotOwed && before != Some(ReplyEnd::NotOwed) {
+                state.uncount_reply(reply, at, now);
+            }
         }
         Ok(true)
     }
@@ -78,17 +84,25 @@ impl ReplyStore for MemoryStore {
     async fn release_reply(&self, reply: &ReplyKey, claim: RequestId) -> Result<bool, StoreError> {
         let (mut state, now) = self.step();
         let name = name(reply);
-        let mine = |known: &&Claim| known.claim == claim && known.end != Some(ReplyEnd::Sent);
+        let ended = |end| matches!(end, Some(ReplyEnd::Sent | ReplyEnd::NotOwed));
+        let mine = |known: &&Claim| known.claim == claim && !ended(known.end);
         let Some(Claim { at, .. }) = state.replies.get(&name, now).filter(mine).copied() else {
             return Ok(false);
         };
         state.replies.remove(&name);
-        if let Some(times) = state.recent_replies.get_mut(&reply.pair, now)
-            && let Some(counted) = times.iter().position(|time| *time == at)
+        state.uncount_reply(reply, at, now);
+        Ok(true)
+    }
+}
+
+impl State {
+    /// No longer counts a reply that was not sent.
+    fn uncount_reply(&mut self, reply: &ReplyKey, counted: u64, now: u64) {
+        if let Some(times) = self.recent_replies.get_mut(&reply.pair, now)
+            && let Some(counted) = times.iter().position(|time| *time == counted)
         {
             times.remove(counted);
         }
-        Ok(true)
     }
 }
 

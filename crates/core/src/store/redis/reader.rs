@@ -133,6 +133,7 @@ pub(super) fn entry(claim: Claim, mut fields: Reply) -> Option<Entry> {
         envelope: String::new(),
         raw: bytes::Bytes::new(),
         failures: Failures::default(),
+        tried_since_ms: added_at_ms(&claim.position),
         claim,
     };
     while let (Some(name), Some(value)) = (fields.bytes(), fields.bytes()) {
@@ -144,8 +145,17 @@ pub(super) fn entry(claim: Claim, mut fields: Reply) -> Option<Entry> {
             b"a" => entry.failures.count = String::from_utf8_lossy(&value).parse().unwrap_or_default(),
             b"f" => entry.failures.first = String::from_utf8_lossy(&value).into_owned(),
             b"l" => entry.failures.last = String::from_utf8_lossy(&value).into_owned(),
+            b"w" => {
+                let since = String::from_utf8_lossy(&value).parse();
+                entry.tried_since_ms = since.unwrap_or(entry.tried_since_ms);
+            }
             _ => {}
         }
     }
     Some(entry)
+}
+
+/// A position starts with the time at which Redis took the entry.
+fn added_at_ms(position: &str) -> u64 {
+    position.split('-').next().and_then(|ms| ms.parse().ok()).unwrap_or_default()
 }

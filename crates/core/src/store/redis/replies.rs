@@ -1,7 +1,5 @@
 //! Claims of automatic replies in Redis; the layout is in `lua/claim_reply.lua`.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use redis::Value;
 
@@ -40,11 +38,12 @@ impl ReplyStore for RedisStore {
         claim: RequestId,
         end: ReplyEnd,
     ) -> Result<bool, StoreError> {
-        let key = self.keys.reply_claim(reply);
-        let keys = [key.as_str()];
+        let (key, recent) = (self.keys.reply_claim(reply), self.keys.recent_replies(&reply.pair));
+        let keys = [key.as_str(), recent.as_str()];
         let state = match end {
             ReplyEnd::Sent => 2,
             ReplyEnd::Unknown => 3,
+            ReplyEnd::NotOwed => 4,
         };
         self.was_mine(&RECORD_REPLY.on(&keys).bytes(claim.0).number(state)).await
     }
@@ -69,7 +68,8 @@ fn claimed(answer: Value) -> Option<ReplyClaim> {
         1 => ReplyClaim::Yours,
         2 => ReplyClaim::Sent,
         3 => ReplyClaim::Unknown { first: answer.number()? == 1 },
-        4 => ReplyClaim::TooMany { retry_after: Duration::from_millis(answer.number()?) },
+        4 => ReplyClaim::NotOwed,
+        5 => ReplyClaim::TooMany,
         _ => return None,
     })
 }

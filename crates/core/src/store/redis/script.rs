@@ -180,8 +180,8 @@ scripts! {
     ERASE_CONSENT = "erase_consent", ["erase_consent.lua"];
     ADD_REVIEW = "add_review", ["add_review.lua"];
     CLAIM_REPLY = "claim_reply", ["claim_reply.lua"];
-    RECORD_REPLY = "record_reply", ["record_reply.lua"];
-    RELEASE_REPLY = "release_reply", ["release_reply.lua"];
+    RECORD_REPLY = "record_reply", ["recent_replies.lua", "record_reply.lua"];
+    RELEASE_REPLY = "release_reply", ["recent_replies.lua", "release_reply.lua"];
     KEEP_FORWARDED = "keep_forwarded", ["keep_forwarded.lua"];
 }
 

@@ -1,38 +1,19 @@
-//! Automatic replies: who gets one, through which gateway, and what is known of it afterwards.
+//! Automatic replies: who gets one, and what is known of it afterwards.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::fmt;
 
 use jiff::{Timestamp, Unit};
 use textproof::{
     consent::ConsentLedger,
     event::{Event, Reply},
-    gateway::{Certainty, Gateway, GatewayError, MessageClass, TextMessage},
-    phone::PhoneNumber,
-    reply::{Asked, AutomaticReplies, OwnNumbers, ReplyPermit, answerable},
+    gateway::{MessageClass, TextMessage},
+    reply::{Asked, AutomaticReplies, OwnNumbers, answerable},
     rule::{Template, Values},
     store::{ReplyClaim, ReplyEnd},
 };
 
+use super::routes::{AnswerRoutes, Called};
 use crate::HandlerError;
-
-/// Which gateway an answer goes through: that of the endpoint the text came to, else the first one.
-#[derive(Clone)]
-pub struct AnswerRoutes {
-    first: Arc<dyn Gateway>,
-    by_endpoint: HashMap<String, Arc<dyn Gateway>>,
-}
-
-impl AnswerRoutes {
-    /// `first` for all endpoints that have no gateway of their own.
-    #[must_use]
-    pub fn new(first: Arc<dyn Gateway>, by_endpoint: HashMap<String, Arc<dyn Gateway>>) -> Self {
-        Self { first, by_endpoint }
-    }
-
-    fn gateway(&self, endpoint: &str) -> &dyn Gateway {
-        self.by_endpoint.get(endpoint).unwrap_or(&self.first).as_ref()
-    }
-}
 
 /// One automatic reply.
 #[derive(Clone, Copy)]
@@ -60,18 +41,17 @@ pub struct Answers {
     routes: AnswerRoutes,
 }
 
-/// What became of an automatic reply.
-#[derive(Clone, Copy)]
+/// What became of an automatic reply. Errors name neither a number nor a text.
 enum Outcome {
     Sent,
     /// Known from an earlier delivery of this event.
     Before,
     /// May have been sent; never again.
-    Unknown,
+    Unknown(Option<String>),
     /// Certainly not sent, and it would be refused again.
-    Refused,
+    Refused(String),
     /// Certainly not sent; to be tried again.
-    NotSent,
+    NotSent(HandlerError),
     OptedOut,
     OwnNumber,
     /// The sender is no phone.
@@ -100,27 +80,25 @@ impl Answers {
         automatic: Automatic<'_>,
     ) -> Result<(), HandlerError> {
         let rule = automatic.rule;
-        let (outcome, result) = match self.try_to(event, reply, automatic).await? {
-            (Outcome::NotSent, Some(error)) => (Outcome::NotSent, Err(HandlerError::new(error.to_string()))),
-            (outcome, error) => {
-                if let Some(error) = error {
-                    tracing::warn!(event = %event.id, rule, %error, "the gateway did not take an automatic reply");
-                }
-                (outcome, Ok(()))
-            }
-        };
+        let outcome = self.try_to(event, reply, automatic).await?;
+        let word = outcome.as_str();
+        metrics::counter!("textproof_worker_replies_total", "outcome" => word).increment(1);
         match outcome {
-            Outcome::Before => {}
-            Outcome::Unknown => {
+            Outcome::NotSent(error) => return Err(error),
+            Outcome::Unknown(error) => {
+                let error = error.as_deref().unwrap_or("whoever claimed it did not say how it ended");
                 tracing::warn!(
-                    event = %event.id, rule,
+                    event = %event.id, rule, error,
                     "an automatic reply may have been sent, and nobody knows; it is not sent again"
                 );
             }
-            outcome => tracing::info!(event = %event.id, rule, outcome = outcome.as_str(), "automatic reply"),
+            Outcome::Refused(error) => {
+                tracing::warn!(event = %event.id, rule, error, "the gateway did not take an automatic reply");
+            }
+            Outcome::Before => {}
+            _ => tracing::info!(event = %event.id, rule, outcome = word, "automatic reply"),
         }
-        metrics::counter!("textproof_worker_replies_total", "outcome" => outcome.as_str()).increment(1);
-        result
+        Ok(())
     }
 
     async fn try_to(
@@ -128,62 +106,56 @@ impl Answers {
         event: &Event,
         reply: &Reply,
         Automatic { rule, template, audience }: Automatic<'_>,
-    ) -> Result<(Outcome, Option<GatewayError>), HandlerError> {
-        let Some(to) = answerable(reply) else { return Ok((Outcome::NoPhone, None)) };
+    ) -> Result<Outcome, HandlerError> {
+        let Some(to) = answerable(reply) else { return Ok(Outcome::NoPhone) };
         if self.own_numbers.sent(reply) {
-            return Ok((Outcome::OwnNumber, None));
-        }
-        if audience == Audience::WhoWantsTexts
-            && self.ledger.opted_out(&event.tenant, &reply.from, Some(&reply.to)).await?
-        {
-            return Ok((Outcome::OptedOut, None));
+            return Ok(Outcome::OwnNumber);
         }
         let body = filled(template, reply);
         if body.trim().is_empty() {
-            return Ok((Outcome::NothingToSay, None));
+            return Ok(Outcome::NothingToSay);
         }
-        match self.replies.ask(event, reply, rule).await? {
-            Asked::Granted(permit) => self.send(event, &to, &body, permit).await,
-            Asked::Refused(ReplyClaim::Sent) => Ok((Outcome::Before, None)),
-            // Counted by whoever is told so first.
-            Asked::Refused(ReplyClaim::Unknown { first: false }) => Ok((Outcome::Before, None)),
-            Asked::Refused(ReplyClaim::TooMany { .. }) => Ok((Outcome::TooMany, None)),
-            Asked::Refused(_) => Ok((Outcome::Unknown, None)),
+        let permit = match self.replies.ask(event, reply, rule).await? {
+            Asked::Granted(permit) => permit,
+            Asked::Refused(ReplyClaim::TooMany) => return Ok(Outcome::TooMany),
+            Asked::Refused(ReplyClaim::Unknown { first: true }) => return Ok(Outcome::Unknown(None)),
+            // Counted by whoever was told so first.
+            Asked::Refused(_) => return Ok(Outcome::Before),
+        };
+        // After the claim, so that what is decided now stays so when the event comes back.
+        if audience == Audience::WhoWantsTexts {
+            match self.ledger.opted_out(&event.tenant, &reply.from, Some(&reply.to)).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    permit.ended(ReplyEnd::NotOwed).await?;
+                    return Ok(Outcome::OptedOut);
+                }
+                Err(error) => {
+                    permit.not_sent().await?;
+                    return Err(error.into());
+                }
+            }
         }
-    }
-
-    async fn send(
-        &self,
-        event: &Event,
-        to: &PhoneNumber,
-        body: &str,
-        permit: ReplyPermit,
-    ) -> Result<(Outcome, Option<GatewayError>), HandlerError> {
-        let message =
-            TextMessage { to, body, reference: Some(event.id.as_str()), class: MessageClass::Transactional };
-        match self.routes.gateway(&event.endpoint).send_text(&message).await {
-            Ok(_) => {
+        let reference = Some(event.id.as_str());
+        let message = TextMessage { to: &to, body: &body, reference, class: MessageClass::Transactional };
+        match self.routes.send(&event.endpoint, &message).await {
+            Called::Accepted => {
                 permit.ended(ReplyEnd::Sent).await?;
-                Ok((Outcome::Sent, None))
+                Ok(Outcome::Sent)
             }
-            Err(error) if error.certainty() == Certainty::Unknown => {
+            Called::Unknown(error) => {
                 permit.ended(ReplyEnd::Unknown).await?;
-                Ok((Outcome::Unknown, Some(error)))
+                Ok(Outcome::Unknown(Some(error)))
             }
-            Err(error) => {
+            Called::Refused(error) => {
+                permit.ended(ReplyEnd::NotOwed).await?;
+                Ok(Outcome::Refused(error))
+            }
+            Called::NotSent(error) => {
                 permit.not_sent().await?;
-                Ok((if is_final(&error) { Outcome::Refused } else { Outcome::NotSent }, Some(error)))
+                Ok(Outcome::NotSent(error))
             }
         }
-    }
-}
-
-/// Whether the gateway would say the same again, whatever an operator or time does.
-fn is_final(error: &GatewayError) -> bool {
-    match error {
-        GatewayError::InvalidNumber { .. } | GatewayError::Unsupported { .. } => true,
-        GatewayError::Rejected { status, .. } => *status != 503,
-        _ => false,
     }
 }
 
@@ -202,13 +174,13 @@ fn filled(template: &Template, reply: &Reply) -> String {
 }
 
 impl Outcome {
-    fn as_str(self) -> &'static str {
+    fn as_str(&self) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::Before => "before",
-            Self::Unknown => "unknown",
-            Self::Refused => "refused",
-            Self::NotSent => "not_sent",
+            Self::Unknown(_) => "unknown",
+            Self::Refused(_) => "refused",
+            Self::NotSent(_) => "not_sent",
             Self::OptedOut => "opted_out",
             Self::OwnNumber => "own_number",
             Self::NoPhone => "no_phone",

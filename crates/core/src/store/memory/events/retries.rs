@@ -55,6 +55,7 @@ impl Queues {
             raw: letter.raw.clone(),
             failures: Failures::default(),
             at: now,
+            tried_since: now,
         };
         self.put_back(stored, now);
     }

@@ -14,6 +14,8 @@ if not mine then return failure or 0 end
 local fields = fields_of(KEYS[1], position)
 if not fields then return 0 end
 fields.a, fields.f, fields.l = ARGV[7], ARGV[8], ARGV[9]
+-- Since when it has been tried: its first position after it was published or redriven says so.
+fields.w = fields.w or position:match('^%d+')
 take_off(KEYS[1], group, position)
 redis.call('HSET', KEYS[4], id, cmsgpack.pack(fields))
 local time = redis.call('TIME')

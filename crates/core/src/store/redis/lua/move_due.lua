@@ -13,7 +13,7 @@ for at = 2, #ARGV do
   if packed then
     local fields = cmsgpack.unpack(packed)
     local position = redis.call('XADD', KEYS[1], '*', 'i', fields.i, 'c', fields.c, 'e', fields.e, 'r', fields.r,
-      'a', fields.a, 'f', fields.f, 'l', fields.l)
+      'a', fields.a, 'f', fields.f, 'l', fields.l, 'w', fields.w or time[1] .. '000')
     redis.call('ZREM', KEYS[2], id)
     redis.call('HDEL', KEYS[3], id)
     remark(mark, 'L', position, ARGV[1])

@@ -18,7 +18,7 @@ local spent, open_until = tonumber(known[3] or 0), tonumber(known[4] or 0)
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- Calls that were under way when it opened neither close it nor keep it open for longer.
+-- Calls that were under way when it opened neither close it nor open it once more.
 local open = open_until > now
 
 if outcome == ANSWERED then
@@ -32,6 +32,12 @@ if outcome == ANSWERED then
   return 0
 end
 if open and outcome == FAILED then return 0 end
+if open then
+  -- Several may be told to wait at once: that is one opening, for the longest that was asked.
+  redis.call('HSET', KEYS[1], 'until', string.format('%.0f', math.max(open_until, now + ask)))
+  redis.call('PEXPIRE', KEYS[1], kept)
+  return 0
+end
 
 failures = failures + 1
 local wait, retry = 0, 0
