@@ -9,12 +9,12 @@ use test_support::{ProcessBuilder, ReceiverAnswer, TestReceiver, TestRedis, even
 
 use crate::fixture::{PATIENCE, World, http, post, reply, websms};
 
-const SECRET: &str = "whsec_Y2FuYXJ5IG9mIHRoZSBmb3J3YXJkcyBpbiBlMmUgdGVzdHM=";
+pub(crate) const SECRET: &str = "whsec_Y2FuYXJ5IG9mIHRoZSBmb3J3YXJkcyBpbiBlMmUgdGVzdHM=";
 /// A receiver that was away is tried again in a few seconds, and what waited for it comes back little by little.
 const LONG_PATIENCE: Duration = Duration::from_secs(90);
 
 /// Everything that people text goes to the forward `crm`, at this URL.
-fn rules(url: &str) -> String {
+pub(crate) fn rules(url: &str) -> String {
     format!(
         "[[rule]]\nname = \"all\"\nmatch = {{ any = true }}\nforward = [\"crm\"]\n\n\
          [[forward]]\nname = \"crm\"\nurl = \"{url}\"\nsecret = \"{SECRET}\"\nallow_private = true\n"

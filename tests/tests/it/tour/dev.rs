@@ -2,7 +2,7 @@
 
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
-use test_support::{Process, TestReceiver, eventually};
+use test_support::{Process, TestReceiver, eventually, free_port};
 use tokio::time::timeout;
 
 use crate::fixture::{PATIENCE, World, http};
@@ -52,6 +52,20 @@ async fn the_page_sends_and_verifies_and_shows_what_happens() {
     dev.signal("INT");
     assert_eq!(dev.wait(PATIENCE).await.code(), Some(0), "{dev}");
     assert!(!dev.wrote(&code), "{dev}");
+}
+
+#[tokio::test]
+async fn the_page_shows_what_happens_although_the_receiver_is_down() {
+    let world = World::start().await;
+    let nobody = format!("http://127.0.0.1:{}/hook", free_port());
+    let mut dev = dev_with(&world, &["--forward", &nobody]).await;
+    let http = http();
+    let mut happenings = http.get(format!("{}/happenings", dev.url())).send().await.expect("an answer");
+    let reply = json!({ "phone": PHONE, "to": "552", "text": "HOURS" });
+    assert_eq!(ask(&http, &format!("{}/reply", dev.url()), &reply).await.0, 200);
+    assert_eq!(told(&mut happenings, "HOURS").await["kind"], "event");
+    dev.signal("INT");
+    assert_eq!(dev.wait(PATIENCE).await.code(), Some(0), "{dev}");
 }
 
 #[tokio::test]
