@@ -10,7 +10,8 @@ use test_support::{TestCluster, TestRedis};
 use textproof::{
     event::{ContentDigest, EventId, Identity},
     store::{
-        Failures, GroupMember, Order, Publish, Published, Queue, RedisSettings, RedisStore, Store, StoreError,
+        Detail, Failures, GroupMember, Order, Publish, Published, Queue, RedisSettings, RedisStore, Store,
+        StoreError,
     },
     stream::{Consumer, ConsumerSettings},
 };
@@ -144,6 +145,35 @@ async fn what_failed_stays_in_its_shard() {
         let after = store.shard_states(3).await.expect("the store answers")[usize::from(shard)].backlog;
         assert_eq!((after.delayed, after.events), (0, before.delayed));
     }
+}
+
+#[tokio::test]
+async fn each_shard_tells_what_it_holds_and_who_reads_it() {
+    let server = TestRedis::start().await;
+    let store = sharded(&server.url(), 3);
+    for n in 0..30 {
+        publish(&store, Queue::Events, &body(n)).await;
+    }
+    let detail = Detail { consumers: 10, dead_letters: 10 };
+    let states = async || store.group_states("textproof", detail).await.expect("the store answers");
+    let before = states().await;
+    let events: Vec<u64> = before.iter().map(|state| state.backlog.events).collect();
+    assert_eq!((events.len(), events.iter().sum::<u64>()), (3, 30));
+    assert!(events.iter().all(|events| *events >= 2), "a digest spreads them: {events:?}");
+
+    let failures = Failures { count: 1, first: "no".into(), last: "no".into() };
+    let mut reader = store.reader(&member(1)).await.expect("the store answers");
+    let taken = reader.read(2, Duration::ZERO).await.expect("the store answers");
+    let buried = store.bury_event(&member(1), &taken[0].id, &taken[0].claim, &failures, "fatal").await;
+    assert!(buried.expect("the store answers"));
+    let after = states().await;
+    for shard in [0, 2] {
+        assert_eq!(after[shard].backlog, before[shard].backlog, "{shard}");
+        assert_eq!((after[shard].pending, after[shard].consumer_count), (0, 0), "{shard}");
+    }
+    assert_eq!((after[1].backlog.events, after[1].backlog.dead_letters), (events[1] - 1, 1));
+    assert_eq!((after[1].pending, after[1].left, after[1].consumers[0].name.as_str()), (1, Some(1), "one"));
+    assert_eq!(after[1].dead_letters_by_reason.get("fatal"), Some(&1));
 }
 
 /// Buries twelve events over all shards; returns their ids by position.

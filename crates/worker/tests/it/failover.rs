@@ -31,15 +31,26 @@ struct Load {
     stop: AtomicBool,
 }
 
+/// How events are kept.
+#[derive(Clone, Copy, Debug)]
+struct Durable {
+    min_replicas: u32,
+    shards: u16,
+}
+
+/// What replicas confirm, in several shards; and the least that there is.
+const CONFIRMED: Durable = Durable { min_replicas: 1, shards: 3 };
+const UNCONFIRMED: Durable = Durable { min_replicas: 0, shards: 1 };
+
 /// What a failover did.
 struct Outcome {
     lost: usize,
 }
 
 impl Load {
-    fn on(url: &str, min_replicas: u32) -> Self {
+    fn on(url: &str, Durable { min_replicas, shards }: Durable) -> Self {
         let mut settings = RedisSettings::new(url);
-        settings.min_replicas = min_replicas;
+        (settings.min_replicas, settings.shards) = (min_replicas, shards);
         let store: Arc<dyn EventStore> = Arc::new(RedisStore::new(&settings).expect("the URL is usable"));
         let recorder = Recorder::new(|_| Doing::Succeed);
         let options = WorkerOptions { lease: Duration::from_secs(2), ..WorkerOptions::default() };
@@ -113,48 +124,49 @@ impl Load {
     }
 }
 
-async fn with_sentinels(min_replicas: u32) -> Outcome {
+async fn with_sentinels(durable: Durable) -> Outcome {
     let logs = Logs::default();
     let _collected = logs.collect();
     let servers = RedisSentinel::start().await;
-    let load = Load::on(&servers.url(), min_replicas);
+    let load = Load::on(&servers.url(), durable);
     let kill = async {
         servers.fail_over().await;
     };
-    let outcome = load.through(kill, &format!("Sentinel, min_replicas {min_replicas}")).await;
-    assert_eq!(logs.text().matches("no events can be taken").count(), 1, "{}", logs.text());
+    let outcome = load.through(kill, &format!("Sentinel, {durable:?}")).await;
+    let said = logs.text().matches("no events can be taken").count();
+    assert_eq!(said, usize::from(durable.shards), "once for each shard: {}", logs.text());
     outcome
 }
 
-async fn with_a_cluster(min_replicas: u32) -> Outcome {
+async fn with_a_cluster(durable: Durable) -> Outcome {
     let cluster = TestCluster::start_with_replicas().await;
     let owner = cluster.owner_of("tp1:{e0}:s").await;
-    let load = Load::on(&cluster.url(), min_replicas);
+    let load = Load::on(&cluster.url(), durable);
     // It comes back as a replica: without one, nothing would be confirmed any more.
     let kill = async {
         cluster.fail_over(owner).await;
         cluster.masters()[owner].restart().await;
     };
-    load.through(kill, &format!("cluster, min_replicas {min_replicas}")).await
+    load.through(kill, &format!("cluster, {durable:?}")).await
 }
 
 #[tokio::test]
 async fn no_acknowledged_event_is_lost_with_its_primary_when_replicas_confirm() {
-    assert_eq!(with_sentinels(1).await.lost, 0);
+    assert_eq!(with_sentinels(CONFIRMED).await.lost, 0);
 }
 
 /// Replication is asynchronous: what is lost is counted and not forbidden.
 #[tokio::test]
 async fn events_go_on_in_time_after_their_primary_died() {
-    with_sentinels(0).await;
+    with_sentinels(UNCONFIRMED).await;
 }
 
 #[tokio::test]
 async fn no_acknowledged_event_is_lost_with_its_master_when_replicas_confirm() {
-    assert_eq!(with_a_cluster(1).await.lost, 0);
+    assert_eq!(with_a_cluster(CONFIRMED).await.lost, 0);
 }
 
 #[tokio::test]
 async fn events_go_on_in_time_after_their_master_died() {
-    with_a_cluster(0).await;
+    with_a_cluster(UNCONFIRMED).await;
 }
