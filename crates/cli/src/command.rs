@@ -42,6 +42,16 @@ fn usage(key: &str, problem: impl std::fmt::Display) -> ConfigError {
     ConfigError::invalid(key, "the command line", problem.to_string())
 }
 
+/// A phone of the command line that something may be known of, whatever countries codes are sent to: people elsewhere
+/// text, too, and from landlines. National format needs the countries of the configuration.
+fn any_phone(config: &Config, text: &str) -> Result<PhoneNumber, ConfigError> {
+    let parsed = match PhoneNumber::parse_international(text) {
+        Err(_) if !text.trim_start().starts_with('+') => PhoneNumber::parse(text, &config.countries()?),
+        parsed => parsed,
+    };
+    parsed.map_err(|error| usage("PHONE", error))
+}
+
 /// The phone and the purpose of the command line.
 fn parsed(otp: &Otp, phone: &str, purpose: &str) -> Result<(PhoneNumber, Purpose), ConfigError> {
     let phone = otp.phone(phone).map_err(|error| usage("PHONE", error))?;

@@ -54,7 +54,7 @@ pub enum Heard {
     },
     /// It is for somebody to read, and too many wait, or the person was erased: the person was opted out.
     OptedOutUnread,
-    /// It says so, and cannot be kept: the phone has statements towards as many senders as there may be.
+    /// It says so, and cannot be kept: the phone has opted out of as many senders as are kept, or opts in to one more.
     Full,
 }
 
@@ -220,6 +220,12 @@ impl ConsentLedger {
             ReviewAdded::Known => false,
             ReviewAdded::Full => return self.out_unread(event, reply, word).await,
         };
+        // Erased meanwhile: whoever did that has looked through the list already.
+        let erased = self.store.erased_at_ms(&phone).await?;
+        if erased.is_some_and(|erased| event.received_at_ms <= erased) {
+            self.store.remove_review(&self.review_list(&event.tenant), &review).await?;
+            return self.out_unread(event, reply, word).await;
+        }
         let entry = LedgerEntry { sender, kind: LedgerKind::Asked, at_ms, evidence };
         self.store.note_consent(&phone, &entry, event.received_at_ms).await?;
         Ok(Heard::ForReview { new })

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use textproof::{
     Otp,
+    consent::ConsentLedger,
     gateway::{
         Connexus, ConnexusSettings, Gateway, GatewaySetupError, MobileApiConnect, MobileApiConnectSettings,
     },
@@ -66,6 +67,17 @@ pub async fn agree_on_shards(config: &Config, store: &Arc<dyn Store>) -> Result<
             Ok(())
         }
     }
+}
+
+/// Who wants texts from whom, by the words and the endpoints of this configuration.
+///
+/// # Errors
+/// [`ConfigError`] when the words cannot be used, or the fingerprint key is missing.
+pub fn consent_ledger(config: &Config, store: &Arc<dyn Store>) -> Result<ConsentLedger, ConfigError> {
+    let consent = config.consent()?;
+    Ok(ConsentLedger::new(Arc::clone(store), config.fingerprint_key()?)
+        .with_keywords(consent.keywords)
+        .with_open_endpoints(consent.open_endpoints))
 }
 
 /// The gateways of this configuration, in the order in which they are tried.

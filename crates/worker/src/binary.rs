@@ -60,7 +60,7 @@ where
     let metrics = telemetry::metrics();
     let shutdown = shutdown_signal();
 
-    let ledger = configured::ledger(&config, &store)?;
+    let ledger = assemble::consent_ledger(&config, &store)?;
     let deliveries = Deliveries::new(Arc::clone(&store) as Arc<dyn DeliveryStore>);
     let rules = configured::rules(&config, &store, &ledger)?;
     // In this order: whether a person may be answered is known before the rules are applied. What calls others comes

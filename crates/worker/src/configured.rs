@@ -31,14 +31,6 @@ pub(crate) fn rules(
     Ok(rules.with_help(HelpAnswer::new(ledger.clone(), self::answers(config, store, ledger)?, text)))
 }
 
-/// Who wants texts from whom, by the words and endpoints of the configuration.
-pub(crate) fn ledger(config: &Config, store: &Arc<dyn Store>) -> Result<ConsentLedger, ConfigError> {
-    let consent = config.consent()?;
-    Ok(ConsentLedger::new(Arc::clone(store), config.fingerprint_key()?)
-        .with_keywords(consent.keywords)
-        .with_open_endpoints(consent.open_endpoints))
-}
-
 fn forwarding(config: &Config, store: &Arc<dyn Store>) -> Result<Option<Forwarding>, ConfigError> {
     let destinations = config.forwards()?;
     if destinations.is_empty() {

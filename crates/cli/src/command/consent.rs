@@ -28,7 +28,7 @@ pub(crate) async fn run(config: &Config, command: ConsentCommand, json: bool) ->
 }
 
 fn ledger(config: &Config) -> Result<ConsentLedger, ConfigError> {
-    Ok(ConsentLedger::new(assemble::shared_store(config)?, config.fingerprint_key()?))
+    assemble::consent_ledger(config, &assemble::shared_store(config)?)
 }
 
 fn word(consent: Consent) -> &'static str {

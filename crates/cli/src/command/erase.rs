@@ -6,7 +6,6 @@ use anyhow::Context;
 use serde_json::json;
 use textproof::{
     PhoneNumber,
-    consent::ConsentLedger,
     store::{Erased, PhoneStore, Store},
     stream::{ErasedEvents, EventErasure},
 };
@@ -24,7 +23,7 @@ pub(crate) async fn run(
     let store = assemble::shared_store(config)?;
     let gateways = assemble::gateways(config, &store)?;
     let otp = assemble::otp(config, Arc::clone(&store), gateways)?;
-    let phone = otp.phone(&options.phone).map_err(|error| super::usage("PHONE", error))?;
+    let phone = super::any_phone(config, &options.phone)?;
     let state = otp.phone_state(&phone).await.context("nothing was erased")?;
     let mut facts = vec![
         ("outcome", json!(if options.yes { "erased" } else { "dry_run" })),
@@ -53,11 +52,7 @@ pub(crate) async fn run(
 }
 
 fn event_erasure(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<EventErasure> {
-    let consent = config.consent()?;
-    let ledger = ConsentLedger::new(Arc::clone(store), config.fingerprint_key()?)
-        .with_keywords(consent.keywords)
-        .with_open_endpoints(consent.open_endpoints);
-    Ok(EventErasure::new(Arc::clone(store), ledger))
+    Ok(EventErasure::new(Arc::clone(store), assemble::consent_ledger(config, store)?))
 }
 
 fn counted(events: ErasedEvents) -> [(&'static str, serde_json::Value); 4] {
@@ -76,7 +71,7 @@ async fn of_other_tenants(
     phone: &PhoneNumber,
 ) -> anyhow::Result<Erased> {
     let key = config.fingerprint_key()?;
-    let ledger = ConsentLedger::new(Arc::clone(store), key.clone());
+    let ledger = assemble::consent_ledger(config, store)?;
     let mut erased = Erased::default();
     for tenant in config.tenants().iter().filter(|tenant| *tenant != config.tenant()) {
         // The mark first, as for the tenant of the codes.

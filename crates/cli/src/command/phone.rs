@@ -17,7 +17,7 @@ pub(crate) async fn run(
     let store = assemble::shared_store(config)?;
     let gateways = assemble::gateways(config, &store)?;
     let otp = assemble::otp(config, std::sync::Arc::clone(&store), gateways)?;
-    let phone = otp.phone(&options.phone).map_err(|error| super::usage("PHONE", error))?;
+    let phone = super::any_phone(config, &options.phone)?;
     let state = otp.phone_state(&phone).await.context("the phone could not be read")?;
     let delivery = delivery(&*store, &state).await?;
     let facts = facts(&phone.masked(), &state, delivery);

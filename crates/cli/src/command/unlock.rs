@@ -15,7 +15,7 @@ pub(crate) async fn run(
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let otp = super::otp(config)?;
-    let phone = otp.phone(&options.phone).map_err(|error| super::usage("PHONE", error))?;
+    let phone = super::any_phone(config, &options.phone)?;
     let purpose = options.purpose.map(Purpose::new).transpose();
     let purpose = purpose.map_err(|error| super::usage("--purpose", error))?;
     let unlocked = otp.unlock(&phone, purpose.as_ref()).await.context("nothing was unlocked")?;

@@ -79,6 +79,8 @@ impl ConsentLedger {
         now_ms: u64,
     ) -> Result<Resolved, StoreError> {
         let Review { register, at_ms, evidence } = waiting.review.clone();
+        // What was said before an erasure leaves no evidence behind it, whenever it is read.
+        let received_ms = at_ms.min(now_ms);
         let consent = match resolution {
             Resolution::Out => Some(Consent::Out),
             Resolution::In => Some(Consent::In),
@@ -87,7 +89,7 @@ impl ConsentLedger {
         let resolved = match consent {
             Some(consent) => {
                 let change = ConsentChange { consent, at_ms, evidence: Some(evidence) };
-                match self.store.record_consent(&register, &change, now_ms).await? {
+                match self.store.record_consent(&register, &change, received_ms).await? {
                     ConsentRecorded::Changed => Resolved::Changed,
                     ConsentRecorded::Stands => Resolved::Stands,
                     ConsentRecorded::Full => return Ok(Resolved::Full),
@@ -100,7 +102,7 @@ impl ConsentLedger {
                     at_ms,
                     evidence,
                 };
-                self.store.note_consent(&register.phone, &entry, now_ms).await?;
+                self.store.note_consent(&register.phone, &entry, received_ms).await?;
                 Resolved::Stands
             }
         };

@@ -1,13 +1,18 @@
 //! Texts that somebody has to read: kept, bounded, resolved once, and never ignored.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use test_support::{FaultProxy, TestRedis};
 use textproof::{
     consent::{ConsentLedger, Heard, Resolution, Resolved, Waiting},
     store::{Consent, LedgerKind, REVIEWS_AT_MOST, REVIEWS_OF_ONE_AT_MOST, Store},
 };
 
-use crate::consents::{PHONE, RECEIVED, hear, ledger, reply, say, state};
+use crate::{
+    consents::{PHONE, RECEIVED, hear, ledger, reply, say, state},
+    fixture::{redis, redis_at},
+    host::Host,
+};
 
 crate::on_every_store!(
     an_unclear_text_waits_to_be_read_once,
@@ -15,8 +20,10 @@ crate::on_every_store!(
     what_was_resolved_does_not_come_back,
     no_text_takes_the_place_of_another_and_a_flood_of_one_person_is_bounded,
     when_nobody_reads_whoever_asks_is_opted_out,
+    what_is_resolved_after_an_erasure_leaves_no_evidence,
 );
 
+const PATIENCE: Duration = Duration::from_secs(5);
 const ASKED: &str = "please stop texting me";
 
 async fn waiting(ledger: &ConsentLedger) -> Vec<Waiting> {
@@ -113,4 +120,38 @@ async fn when_nobody_reads_whoever_asks_is_opted_out(store: Arc<dyn Store>) {
     event.endpoint = "open".into();
     assert_eq!(hear(&ledger, &event, &start).await, Heard::ForReview { new: false });
     assert_eq!(state(&ledger).await, None);
+}
+
+async fn what_is_resolved_after_an_erasure_leaves_no_evidence(store: Arc<dyn Store>) {
+    let (ledger, host) = (ledger(&store), Host::new(&store));
+    say(&ledger, ASKED, RECEIVED).await;
+    // Somebody has it on the screen.
+    let text = waiting(&ledger).await.remove(0);
+    host.otp.erase(&host.phone).await.expect("an answer");
+    for resolution in [Resolution::Ignore, Resolution::Out] {
+        resolve(&ledger, &text, resolution).await;
+        assert_eq!(kinds(&ledger).await, []);
+        assert_eq!(state(&ledger).await, Some(Consent::Out));
+        let left = ledger.in_force("default", PHONE).await.expect("the store answers");
+        assert!(left.iter().all(|left| left.event.is_none()), "{left:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_text_whose_person_is_erased_while_it_comes_is_not_on_the_list() {
+    let server = TestRedis::start().await;
+    let proxy = FaultProxy::start(server.addr()).await;
+    let (store, other) = (redis_at(&format!("redis://{}", proxy.addr())), redis(&server));
+    let host = Host::new(&other);
+    let add_review =
+        textproof::store::redis::scripts().into_iter().find(|script| script.name == "add_review");
+    proxy.hold_on(add_review.expect("a script").digest);
+    let late = tokio::spawn(async move { say(&ledger(&store), ASKED, RECEIVED).await });
+    proxy.held(1, PATIENCE).await;
+    host.otp.erase(&host.phone).await.expect("an answer");
+    proxy.clear();
+    assert_eq!(late.await.expect("no panic"), Heard::OptedOutUnread);
+    let ledger = ledger(&other);
+    assert_eq!((waiting(&ledger).await.len(), kinds(&ledger).await), (0, Vec::new()));
+    assert_eq!(state(&ledger).await, Some(Consent::Out));
 }

@@ -176,7 +176,8 @@ pub(super) struct RawForward {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawEndpoint {
     pub(super) name: Option<String>,
-    pub(super) tenant: String,
+    /// That of the codes, where it is not set.
+    pub(super) tenant: Option<String>,
     pub(super) dialect: Option<String>,
     pub(super) rate_per_second: Option<u64>,
     pub(super) pointers: Option<PointerSettings>,

@@ -187,7 +187,7 @@ pub(super) const ENDPOINTS: &str = "endpoint";
 /// The keys of an `[[endpoint]]`. The name is what the others are found by.
 pub(super) const ENDPOINT: &[Key] = &[
     Key::new("name", Text),
-    Key::new("tenant", Text).or(r#""default""#),
+    Key::new("tenant", Text),
     Key::new("dialect", Text),
     Key::new("rate_per_second", Number),
     Key::new("pointers", Table(POINTERS)),

@@ -253,3 +253,42 @@ async fn marketing_is_refused_to_whoever_has_opted_out_and_codes_are_the_tenants
     assert_eq!(other.status, 0, "{}", other.output());
     assert_eq!(desk.texts(OTHER).await.len(), 1);
 }
+
+/// Codes go to mobiles in New Zealand; people who text are where they are.
+#[tokio::test]
+async fn people_elsewhere_and_on_landlines_are_shown_and_erased_too() {
+    const ABROAD: &str = "+12025550123";
+    const LANDLINE: &str = "+6495551234";
+    let desk = Desk::start().await;
+    texted(&desk.world, &[(ABROAD, "STOP", 1), (LANDLINE, "STOP", 2)]).await;
+    for phone in [ABROAD, LANDLINE] {
+        assert_eq!(desk.run(&["--json", "phone", phone]).await.status, 0);
+        let erased = desk.run(&["--json", "erase", phone, "--yes"]).await;
+        assert_eq!(
+            (erased.status, &erased.json()["statements_erased"]),
+            (0, &json!(2)),
+            "{}",
+            erased.output()
+        );
+        let shown = consent(&desk.world, &["show", phone]).await.json();
+        assert_eq!((&shown["in_force"][0]["consent"], &shown["ledger"]), (&json!("out"), &json!([])));
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_opt_in_in_words_of_ones_own_is_no_opt_out_when_its_person_is_erased() {
+    let mut desk = Desk::start().await;
+    let open = "[consent]\nin_words = [\"KIA ORA\"]\n\n\
+                [[endpoint]]\nname = \"open\"\ndialect = \"connexus\"\ninsecure = true\n";
+    desk.world = World::on(test_support::TestRedis::start().await, open);
+    let ingest = desk.world.binary("webhook-ingest").listen().await;
+    let url = format!("{}/hooks/open", ingest.url());
+    assert_eq!(post(&http(), &url, reply("o1", PHONE, "kia ora", SECONDS)).await.0, 200);
+    texted(&desk.world, &[(OTHER, "hello", 1)]).await;
+    let waiting = consent(&desk.world, &["review", "list"]).await;
+    assert!(waiting.stdout.contains("kia ora"), "{}", waiting.output());
+    let erased = desk.run(&["--json", "erase", PHONE, "--yes"]).await;
+    assert_eq!(erased.status, 0, "{}", erased.output());
+    assert_eq!(consent(&desk.world, &["show", PHONE]).await.json()["in_force"], json!([]));
+    assert_eq!(lines(&consent(&desk.world, &["review", "list"]).await).len(), 0);
+}

@@ -92,7 +92,7 @@ impl<W: Write> Lines<W> {
     fn write(&mut self, row: &Row) -> anyhow::Result<()> {
         match self {
             Self::Jsonl(out) => writeln!(out, "{}", serde_json::to_string(row)?)?,
-            Self::Csv(writer) => writer.write_record(row.columns())?,
+            Self::Csv(writer) => writer.write_record(row.columns().iter().map(|text| text.as_bytes()))?,
         }
         Ok(())
     }

@@ -155,7 +155,10 @@ impl Lines {
                 }
                 let number = if row.is_ok() { number - 1 } else { number };
                 *before = number;
-                Ok(Some((number, row.map_err(|_| "it does not have the fields of the header"))))
+                Ok(Some((
+                    number,
+                    row.map(Row::of_columns).map_err(|_| "it does not have the fields of the header"),
+                )))
             }
         }
     }

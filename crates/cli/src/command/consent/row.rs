@@ -1,5 +1,7 @@
 //! One statement as a line of JSON or CSV.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use textproof::{
@@ -79,8 +81,8 @@ impl Row {
         }
     }
 
-    /// The fields of [`COLUMNS`].
-    pub(super) fn columns(&self) -> [&str; 10] {
+    /// The fields of [`COLUMNS`]. None is a formula to a spreadsheet: strangers choose what a sender is called.
+    pub(super) fn columns(&self) -> [Cow<'_, str>; 10] {
         [
             or_empty(&self.tenant),
             or_empty(&self.phone),
@@ -93,6 +95,20 @@ impl Row {
             or_empty(&self.phone_name),
             or_empty(&self.sender_name),
         ]
+        .map(no_formula)
+    }
+
+    /// A row of CSV as it was before [`Row::columns`].
+    pub(super) fn of_columns(mut self) -> Self {
+        for text in [&mut self.tenant, &mut self.phone, &mut self.sender, &mut self.endpoint, &mut self.word]
+        {
+            if let Some(quoted) = text.as_deref().and_then(|text| text.strip_prefix('\''))
+                && looks_like_a_formula(quoted)
+            {
+                *text = Some(quoted.to_owned());
+            }
+        }
+        self
     }
 
     /// What the line says, or what is wrong with it; never its content.
@@ -129,6 +145,17 @@ impl Row {
     }
 }
 
+/// A leading apostrophe says that what follows is text (OWASP, CSV Injection).
+fn no_formula(text: &str) -> Cow<'_, str> {
+    if looks_like_a_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// A number with its plus is none: it comes to itself.
+fn looks_like_a_formula(text: &str) -> bool {
+    let is_number = text.strip_prefix('+').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\'']) && !is_number
+}
+
 fn or_empty(text: &Option<String>) -> &str {
     text.as_deref().unwrap_or_default()
 }
@@ -145,5 +172,26 @@ fn phone(text: &str) -> Result<String, &'static str> {
     match is_number && !is_short_code {
         true => Err("`phone` is no international number"),
         false => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_column_is_a_formula_and_reading_gives_back_what_was_written() {
+        for text in ["=HYPERLINK(1)", "@SUM(1)", "-1", "+1+1", "+64 21", "\t=1", "\r=1", "'=1", "''", "'x"] {
+            let row = Row { sender: Some(text.to_owned()), ..Row::default() };
+            let written = row.columns()[2].to_string();
+            assert!(written.starts_with('\''), "{written}");
+            let back = Row { sender: Some(written), ..Row::default() }.of_columns();
+            assert_eq!(back.sender.as_deref(), Some(text));
+        }
+        for text in ["+64211234567", "552", "Acme", "x=1", ""] {
+            let row = Row { phone: Some(text.to_owned()), ..Row::default() };
+            assert_eq!(row.columns()[1], text);
+            assert_eq!(row.of_columns().phone.as_deref(), Some(text));
+        }
     }
 }

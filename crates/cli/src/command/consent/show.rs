@@ -5,14 +5,17 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde_json::{Value, json};
 use textproof::{
-    PhoneNumber,
     consent::{ConsentLedger, InForce, Statement},
     store::{LedgerEntry, LedgerKind},
 };
 use textproof_service::config::Config;
 
 use super::{time, word};
-use crate::{arguments::consent::ShowOptions, command::printable::printable, output};
+use crate::{
+    arguments::consent::ShowOptions,
+    command::{any_phone, printable::printable},
+    output,
+};
 
 pub(super) async fn run(
     config: &Config,
@@ -21,7 +24,7 @@ pub(super) async fn run(
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let tenant = options.tenant.as_deref().unwrap_or(config.tenant());
-    let phone = phone(config, &options.phone)?;
+    let phone = any_phone(config, &options.phone)?;
     let unreadable = "consent could not be read";
     let in_force = ledger.in_force(tenant, phone.e164()).await.context(unreadable)?;
     let history = ledger.history(tenant, phone.e164()).await.context(unreadable)?;
@@ -36,15 +39,6 @@ pub(super) async fn run(
     ];
     output::facts(json, &facts)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A phone of the command line. National format needs the countries of the configuration.
-fn phone(config: &Config, text: &str) -> anyhow::Result<PhoneNumber> {
-    let parsed = match PhoneNumber::parse_international(text) {
-        Err(_) if !text.trim_start().starts_with('+') => PhoneNumber::parse(text, &config.countries()?),
-        parsed => parsed,
-    };
-    Ok(parsed.map_err(|error| crate::command::usage("PHONE", error))?)
 }
 
 fn stands(statement: &InForce) -> Value {

@@ -66,6 +66,20 @@ fn endpoints_are_read_in_their_order() {
 }
 
 #[test]
+fn an_endpoint_has_the_tenant_of_the_codes_unless_it_says_otherwise() {
+    let config = load(&format!("[otp]\ntenant = \"shop\"\n{BOTH}"), &[]).unwrap();
+    let tenants: Vec<_> = config
+        .require_ingest()
+        .unwrap()
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.tenant().to_owned())
+        .collect();
+    assert_eq!(tenants, ["acme", "shop"], "a STOP stops what the codes' tenant sends");
+    assert_eq!(config.tenants(), ["acme", "shop"]);
+}
+
+#[test]
 fn a_signature_over_the_body_has_defaults() {
     let text = endpoint(
         "dialect = 'mobile-api-connect'\nauth.scheme = 'hmac-body'\nsecrets = [{ id = 'a', value = 'b' }]",
