@@ -290,5 +290,5 @@ async fn a_waiting_opt_in_in_words_of_ones_own_is_no_opt_out_when_its_person_is_
     let erased = desk.run(&["--json", "erase", PHONE, "--yes"]).await;
     assert_eq!(erased.status, 0, "{}", erased.output());
     assert_eq!(consent(&desk.world, &["show", PHONE]).await.json()["in_force"], json!([]));
-    assert_eq!(lines(&consent(&desk.world, &["review", "list"]).await).len(), 0);
+    assert!(!consent(&desk.world, &["review", "list"]).await.stdout.contains("kia ora"));
 }
