@@ -16,8 +16,10 @@ use crate::{
 
 /// Entries that are read at a time; each may hold as many bytes as a webhook may have.
 const PAGE: usize = 64;
-/// Looks at all places, one after the other: an event that moves back onto the stream is met by the next one.
+/// Looks at all places, one after the other: an event that moves from one to another meanwhile is met by the next look.
 const PASSES: usize = 5;
+/// Looks in a row that find nothing are enough when there are so many.
+const FOUND_NOTHING: usize = 2;
 
 /// Erases one person's events.
 #[derive(Clone)]
@@ -62,10 +64,11 @@ impl EventErasure {
     /// # Errors
     /// [`StoreError`] when the store does not answer; erasing again is safe.
     pub async fn erase(&self, tenants: &[String], phone: &PhoneNumber) -> Result<ErasedEvents, StoreError> {
-        let mut all = ErasedEvents::default();
+        let (mut all, mut found_nothing) = (ErasedEvents::default(), 0);
         for _ in 0..PASSES {
             let erased = self.pass(tenants, phone, true).await?;
-            if erased == ErasedEvents::default() {
+            found_nothing = if erased == ErasedEvents::default() { found_nothing + 1 } else { 0 };
+            if found_nothing == FOUND_NOTHING {
                 break;
             }
             all += erased;

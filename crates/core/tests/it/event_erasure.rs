@@ -2,14 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
+use test_support::{FaultProxy, TestRedis};
 use textproof::{
     PhoneNumber,
     consent::ConsentLedger,
     event::{Content, ContentDigest, DeliveryReport, DeliveryStatus, Event, EventId, Identity, Reply},
     secret::FingerprintKey,
-    store::{Backlog, Consent, Failures, GroupMember, Publish, Published, Queue, Store, Suspects},
+    store::{
+        Backlog, Consent, Failures, GroupMember, Publish, Published, Queue, RedisSettings, RedisStore, Store,
+        Suspects,
+    },
     stream::{ErasedEvents, EventErasure, Outgoing, Producer},
 };
+
+use crate::fixture::{redis, redis_at};
 
 crate::on_every_store!(
     a_person_is_erased_from_every_place_and_nobody_else_is,
@@ -179,4 +185,68 @@ async fn another_tenants_events_stay(store: Arc<dyn Store>) {
     publish(&store, &reply("b", "elsewhere", PERSON, "hello")).await;
     let erased = erasure(&store).erase(&tenants(), &phone()).await.expect("the store answers");
     assert_eq!((erased.events, store.depth(Queue::Events).await.expect("the store answers")), (1, 1));
+}
+
+/// Three shards, and more than a page of others' events before theirs in each place.
+#[tokio::test]
+async fn every_page_of_every_shard_is_looked_through() {
+    const OTHERS: usize = 400;
+    let server = TestRedis::start().await;
+    let mut settings = RedisSettings::new(server.url());
+    settings.shards = 3;
+    let store: Arc<dyn Store> = Arc::new(RedisStore::new(&settings).expect("the URL is usable"));
+    let failures = Failures { count: 1, first: "no".into(), last: "no".into() };
+    for place in ["delayed", "dead", "live"] {
+        for n in 0..OTHERS {
+            publish(&store, &reply(&format!("{place} {n}"), "default", OTHER, "hello")).await;
+        }
+        for n in 0..12 {
+            publish(&store, &reply(&format!("{place} of them {n}"), "default", PERSON, "hello")).await;
+        }
+        for shard in 0..3 {
+            if place == "live" {
+                break;
+            }
+            let member = GroupMember { shard, ..member() };
+            let mut reader = store.reader(&member).await.expect("the store answers");
+            for entry in reader.read(1_000, Duration::ZERO).await.expect("the store answers") {
+                let delay = Duration::from_secs(3600);
+                let moved = match place {
+                    "delayed" => store.delay_event(&member, &entry.id, &entry.claim, &failures, delay).await,
+                    _ => store.bury_event(&member, &entry.id, &entry.claim, &failures, "failures").await,
+                };
+                assert!(moved.expect("the store answers"));
+            }
+        }
+    }
+    let erased = erasure(&store).erase(&tenants(), &phone()).await.expect("the store answers");
+    assert_eq!(erased, ErasedEvents { events: 12, delayed: 12, dead_letters: 12, quarantined: 0 });
+    let rest = OTHERS as u64;
+    let expected = Backlog { events: rest, delayed: rest, dead_letters: rest, quarantined: 0 };
+    assert_eq!(store.backlog().await.expect("the store answers"), expected);
+}
+
+#[tokio::test]
+async fn an_event_that_comes_back_onto_the_stream_meanwhile_is_erased_there() {
+    let server = TestRedis::start().await;
+    let proxy = FaultProxy::start(server.addr()).await;
+    let (store, other) = (redis_at(&format!("redis://{}", proxy.addr())), redis(&server));
+    publish(&other, &reply("moving", "default", PERSON, "hello")).await;
+    let mut reader = other.reader(&member()).await.expect("the store answers");
+    let entry = reader.read(1, Duration::ZERO).await.expect("the store answers").remove(0);
+    let failures = Failures { count: 1, first: "no".into(), last: "no".into() };
+    let delayed = other.delay_event(&member(), &entry.id, &entry.claim, &failures, Duration::ZERO).await;
+    assert!(delayed.expect("the store answers"));
+
+    // The stream has been looked through when the delayed events are asked for.
+    let scripts = textproof::store::redis::scripts();
+    let page = scripts.iter().find(|script| script.name == "delayed_page").expect("a script");
+    proxy.hold_on(page.digest.clone());
+    let erasing = tokio::spawn(async move { erasure(&store).erase(&tenants(), &phone()).await });
+    proxy.held(1, Duration::from_secs(5)).await;
+    assert_eq!(other.move_due(0, 10).await.expect("the store answers").moved, 1);
+    proxy.clear();
+    let erased = erasing.await.expect("no panic").expect("the store answers");
+    assert_eq!(erased, ErasedEvents { events: 1, ..ErasedEvents::default() });
+    assert_eq!(other.backlog().await.expect("the store answers"), Backlog::default());
 }
