@@ -4,6 +4,7 @@
 //! compile; one that is dropped comes back when its lease has ended.
 
 mod consumer;
+mod delivery;
 mod erasure;
 mod outgoing;
 mod quarantine;
@@ -14,7 +15,8 @@ pub use wire::endpoint_of;
 
 use std::{fmt, sync::Arc};
 
-pub use consumer::{Consumer, ConsumerSettings, Delivery, Unreadable};
+pub use consumer::{Consumer, ConsumerSettings};
+pub use delivery::{Delivery, Unreadable};
 pub use erasure::{ErasedEvents, EventErasure};
 pub use outgoing::{Outgoing, UnreadableOutgoing};
 pub use quarantine::{Quarantine, Quarantined, Replayed};

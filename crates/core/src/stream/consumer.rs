@@ -2,16 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use rand::RngExt;
 use tokio::time::Instant;
 
-use super::{settling::Settling, wire};
-use crate::{
-    event::Event,
-    store::{Claim, Completed, Entry, EventReader, EventStore, Failures, GroupMember, StoreError, Suspects},
-};
+use super::delivery::{Delivery, Hands};
+use crate::store::{Entry, EventReader, EventStore, GroupMember, StoreError, Suspects};
 
 /// How long a read waits for new entries, at most.
 /// A stop waits for it, since a read that is under way is never cut off.
@@ -51,10 +47,7 @@ pub struct ConsumerSettings {
 
 /// Takes the events of one shard for this process.
 pub struct Consumer {
-    store: Arc<dyn EventStore>,
-    member: GroupMember,
-    lease: Duration,
-    settling: Settling,
+    hands: Arc<Hands>,
     reader: Option<Box<dyn EventReader>>,
     cursor: String,
     next_sweep: Instant,
@@ -83,12 +76,8 @@ impl Consumer {
     }
 
     fn new(store: Arc<dyn EventStore>, member: GroupMember, lease: Duration) -> Self {
-        let settling = Settling::start(Arc::clone(&store), member.clone());
         Self {
-            store,
-            member,
-            lease,
-            settling,
+            hands: Arc::new(Hands::new(store, member, lease)),
             reader: None,
             cursor: "-".to_owned(),
             next_sweep: Instant::now(),
@@ -101,7 +90,7 @@ impl Consumer {
     /// The shard that it reads, from 0.
     #[must_use]
     pub fn shard(&self) -> u16 {
-        self.member.shard
+        self.hands.member.shard
     }
 
     /// Takes at most `max` deliveries: abandoned ones when a sweep is due, else new ones, waiting up to one
@@ -118,7 +107,7 @@ impl Consumer {
         }
         let now = Instant::now();
         if self.next_due <= now {
-            let due = self.store.move_due(self.member.shard, DUE_AT_MOST).await?;
+            let due = self.hands.store.move_due(self.hands.member.shard, DUE_AT_MOST).await?;
             self.next_due = now + due.next.unwrap_or(LOOK_FOR_DUE).min(LOOK_FOR_DUE);
         }
         if self.next_sweep <= now {
@@ -144,8 +133,11 @@ impl Consumer {
     /// # Errors
     /// As for [`Consumer::next`].
     pub async fn next_suspect(&mut self) -> Result<Option<Delivery>, StoreError> {
-        let swept =
-            self.store.sweep(&self.member, self.lease, "-", SUSPECTS_LOOKED_AT, Suspects::OneAlone).await?;
+        let swept = self
+            .hands
+            .store
+            .sweep(&self.hands.member, self.hands.lease, "-", SUSPECTS_LOOKED_AT, Suspects::OneAlone)
+            .await?;
         self.suspects = !swept.entries.is_empty();
         Ok(self.deliveries(swept.entries).pop())
     }
@@ -156,25 +148,29 @@ impl Consumer {
     /// [`StoreError`] when the store does not answer.
     pub async fn retire(self) -> Result<(), StoreError> {
         drop(self.reader);
-        self.store.retire(&self.member).await
+        self.hands.store.retire(&self.hands.member).await
     }
 
     async fn sweep(&mut self, max: usize) -> Result<Vec<Entry>, StoreError> {
         if self.reader.is_none() {
             // Opening the reader creates the group, without which there is nothing to sweep.
-            self.reader = Some(self.store.reader(&self.member).await?);
+            self.reader = Some(self.hands.store.reader(&self.hands.member).await?);
         }
-        let swept = self.store.sweep(&self.member, self.lease, &self.cursor, max, Suspects::LeftOut).await?;
+        let swept = self
+            .hands
+            .store
+            .sweep(&self.hands.member, self.hands.lease, &self.cursor, max, Suspects::LeftOut)
+            .await?;
         self.suspects |= swept.suspects;
         self.cursor = swept.cursor;
         if self.cursor == "-" {
             // Between a quarter and a half of the lease, so that processes do not sweep in step.
-            let pause = self.lease.mul_f64(rand::rng().random_range(0.25..0.5));
+            let pause = self.hands.lease.mul_f64(rand::rng().random_range(0.25..0.5));
             self.next_sweep = Instant::now() + pause;
         }
         if self.next_reap <= Instant::now() {
             // An answer that is lost is no reason to stop: entries that were swept are in its hands already.
-            match self.store.reap(&self.member, SILENT_FOR, REAPED_AT_MOST).await {
+            match self.hands.store.reap(&self.hands.member, SILENT_FOR, REAPED_AT_MOST).await {
                 Ok(0) => {}
                 Ok(names) => tracing::info!(names, "removed consumers whose process is gone"),
                 Err(error) => tracing::debug!(%error, "consumers whose process is gone were not looked for"),
@@ -191,7 +187,7 @@ impl Consumer {
     async fn read(&mut self, max: usize, block: Duration) -> Result<Vec<Entry>, StoreError> {
         let mut reader = match self.reader.take() {
             Some(reader) => reader,
-            None => self.store.reader(&self.member).await?,
+            None => self.hands.store.reader(&self.hands.member).await?,
         };
         // A reader that failed is dropped: its reply may still be on the way.
         let entries = reader.read(max, block).await?;
@@ -200,169 +196,15 @@ impl Consumer {
     }
 
     fn deliveries(&self, entries: Vec<Entry>) -> Vec<Delivery> {
-        entries.into_iter().map(|entry| self.delivery(entry)).collect()
-    }
-
-    fn delivery(&self, entry: Entry) -> Delivery {
-        let event = wire::decode(&entry);
-        if let Err(error) = &event {
-            let position = &entry.claim.position;
-            tracing::error!(%error, position, "an entry of the event stream cannot be read");
-            metrics::counter!("textproof_stream_unreadable_total").increment(1);
-        }
-        Delivery {
-            id: entry.id,
-            event: event.map_err(|error| match error {
-                wire::WireError::Version(_) | wire::WireError::Kind => Unreadable::Newer,
-                wire::WireError::Malformed { .. } | wire::WireError::NoId => Unreadable::Malformed,
-            }),
-            raw: entry.raw,
-            failures: entry.failures,
-            tried_since_ms: entry.tried_since_ms,
-            claim: entry.claim,
-            lease: self.lease,
-            store: Arc::clone(&self.store),
-            member: self.member.clone(),
-            settling: self.settling.clone(),
-        }
+        entries.into_iter().map(|entry| Delivery::new(entry, Arc::clone(&self.hands))).collect()
     }
 }
 
 impl fmt::Debug for Consumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consumer")
-            .field("member", &self.member)
-            .field("lease", &self.lease)
+            .field("member", &self.hands.member)
+            .field("lease", &self.hands.lease)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why an entry of the stream is no event that this process can act on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// A later release wrote it: another process may be able to.
-    #[error("a later release wrote it")]
-    Newer,
-    /// Nobody can read it.
-    #[error("it is no event")]
-    Malformed,
-}
-
-/// An entry in the hands of this process.
-#[must_use = "a delivery that is dropped comes back when its lease has ended"]
-pub struct Delivery {
-    id: String,
-    event: Result<Event, Unreadable>,
-    raw: Bytes,
-    failures: Failures,
-    tried_since_ms: u64,
-    claim: Claim,
-    lease: Duration,
-    store: Arc<dyn EventStore>,
-    member: GroupMember,
-    settling: Settling,
-}
-
-impl Delivery {
-    /// The event.
-    ///
-    /// # Errors
-    /// [`Unreadable`]: the entry is no event that this version knows.
-    pub fn event(&self) -> Result<&Event, Unreadable> {
-        self.event.as_ref().map_err(|unreadable| *unreadable)
-    }
-
-    /// The event's name, as the entry has it.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The original bytes of the webhook.
-    #[must_use]
-    pub fn raw(&self) -> &Bytes {
-        &self.raw
-    }
-
-    /// How often the event was handed out since it last came onto the stream, this time included.
-    #[must_use]
-    pub fn deliveries(&self) -> u64 {
-        self.claim.deliveries
-    }
-
-    /// What went wrong with it before.
-    #[must_use]
-    pub fn failures(&self) -> &Failures {
-        &self.failures
-    }
-
-    /// When it was published, or put back from the dead letters, in milliseconds since the epoch by the store's clock.
-    #[must_use]
-    pub fn tried_since_ms(&self) -> u64 {
-        self.tried_since_ms
-    }
-
-    /// Settles the event: it took effect. Returns false when another process has it by now, in which case
-    /// nothing changes. Events that end at the same time are settled together.
-    ///
-    /// # Errors
-    /// [`StoreError`]: it may or may not be settled; if it is not, it comes back.
-    pub async fn ack(self) -> Result<bool, StoreError> {
-        self.settling.settle(Completed { event: self.id, claim: self.claim }).await
-    }
-
-    /// Gives the event back untouched: the next sweep of any process takes it, and this start is not counted.
-    ///
-    /// # Errors
-    /// [`StoreError`]: if it is not given back, it comes back after its lease.
-    pub async fn release(self) -> Result<bool, StoreError> {
-        self.store.give_back(&self.member, &self.claim, self.lease).await
-    }
-
-    /// Puts the event off for `delay` after a failure; its starts are counted anew. `error` must hold nothing that a
-    /// person wrote, and no full number.
-    ///
-    /// # Errors
-    /// [`StoreError`]: if it is not put off, it comes back after its lease.
-    pub async fn delay(self, delay: Duration, error: &str) -> Result<bool, StoreError> {
-        let failures = self.failed(error);
-        self.store.delay_event(&self.member, &self.id, &self.claim, &failures, delay).await
-    }
-
-    /// Puts the event off for `delay` without a failure of its own: what it needs is away. Otherwise as
-    /// [`Delivery::delay`].
-    ///
-    /// # Errors
-    /// [`StoreError`]: if it is not put off, it comes back after its lease.
-    pub async fn postpone(self, delay: Duration, error: &str) -> Result<bool, StoreError> {
-        let failures = Failures { count: self.failures.count, ..self.failed(error) };
-        self.store.delay_event(&self.member, &self.id, &self.claim, &failures, delay).await
-    }
-
-    /// Puts the event among the dead letters. `reason` is a stable word; `error` is what failed now, if something did.
-    ///
-    /// # Errors
-    /// [`StoreError`]: if it is not buried, it comes back after its lease.
-    pub async fn bury(self, reason: &str, error: Option<&str>) -> Result<bool, StoreError> {
-        let failures = error.map_or_else(|| self.failures.clone(), |error| self.failed(error));
-        self.store.bury_event(&self.member, &self.id, &self.claim, &failures, reason).await
-    }
-
-    fn failed(&self, error: &str) -> Failures {
-        let error = short(error);
-        let first = if self.failures.count == 0 { &error } else { &self.failures.first }.clone();
-        Failures { count: self.failures.count.saturating_add(1), first, last: error }
-    }
-}
-
-/// An error travels with its event: not at any length.
-fn short(error: &str) -> String {
-    const MOST_CHARS: usize = 300;
-    error.chars().take(MOST_CHARS).collect()
-}
-
-impl fmt::Debug for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery").field("id", &self.id).field("claim", &self.claim).finish_non_exhaustive()
     }
 }

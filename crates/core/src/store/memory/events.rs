@@ -1,7 +1,9 @@
 //! Event streams in memory, with one consumer group each, marks, leases and sweeps.
 
 mod group;
+mod publishing;
 mod retries;
+mod taking;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,8 +17,7 @@ use tokio::time::Instant;
 use super::{MemoryStore, expiring::Expiring, ms};
 use crate::store::{
     Claim, Completed, DeadLetter, Due, Entry, EventReader, EventStore, Failures, GroupMember, Publish,
-    Published, Queue, SUSPICIOUS_STARTS, StoreError, Suspects, Swept,
-    events::{MARK_KEPT, QUARANTINE_KEPT},
+    Published, Queue, StoreError, Suspects, Swept,
 };
 
 #[derive(Default)]
@@ -73,135 +74,6 @@ pub(super) struct Mark {
     pub(super) state: MarkState,
     digest: [u8; 8],
     pub(super) position: u64,
-}
-
-impl Queues {
-    fn append(&mut self, event: &Publish<'_>, conflict: bool, now: u64) {
-        let id = if conflict { event.conflict_id } else { event.id }.to_string();
-        self.next_position += 1;
-        let position = self.next_position;
-        let stored = Stored {
-            id: id.clone(),
-            conflict,
-            envelope: event.envelope.to_owned(),
-            raw: Bytes::copy_from_slice(event.raw),
-            failures: Failures::default(),
-            at: now,
-            tried_since: now,
-        };
-        let stream = self.streams.entry(event.queue).or_default();
-        stream.insert(position, stored);
-        if event.queue == Queue::Quarantine {
-            stream.retain(|_, stored| stored.at + ms(QUARANTINE_KEPT) > now);
-        }
-        let mark = Mark { state: MarkState::Live, digest: event.digest.0, position };
-        self.marks.put(id, mark, now, ms(MARK_KEPT));
-    }
-
-    fn repeated(&mut self, event: &Publish<'_>, mark: &Mark, conflict: bool, now: u64) -> Published {
-        let there = self.streams.get(&event.queue).is_some_and(|stream| stream.contains_key(&mark.position));
-        if mark.state == MarkState::Live && !there {
-            self.append(event, conflict, now);
-            return Published::Healed;
-        }
-        let id = if conflict { event.conflict_id } else { event.id };
-        self.marks.prolong(&id.to_string(), now, ms(MARK_KEPT));
-        Published::Duplicate
-    }
-
-    fn publish(&mut self, event: &Publish<'_>, now: u64) -> Published {
-        match self.marks.get(&event.id.to_string(), now).cloned() {
-            None => {
-                self.append(event, false, now);
-                Published::New
-            }
-            Some(mark) if mark.digest == event.digest.0 => self.repeated(event, &mark, false, now),
-            Some(_) => match self.marks.get(&event.conflict_id.to_string(), now).cloned() {
-                Some(mark) => self.repeated(event, &mark, true, now),
-                None => {
-                    self.append(event, true, now);
-                    Published::Conflict
-                }
-            },
-        }
-    }
-
-    /// The next entries that no consumer of the group has seen.
-    fn take_new(&mut self, member: &GroupMember, count: usize, now: u64) -> Vec<Entry> {
-        let stream = self.streams.entry(Queue::Events).or_default();
-        let group = self.groups.entry(member.group.clone()).or_default();
-        let mut entries = Vec::new();
-        for (position, stored) in stream.range(group.read_up_to + 1..).take(count) {
-            let pending = Pending { consumer: member.consumer.clone(), since: now, deliveries: 1 };
-            group.pending.insert(*position, pending);
-            entries.push(entry(*position, stored, 1));
-        }
-        if !entries.is_empty() {
-            group.seen.insert(member.consumer.clone(), now);
-        }
-        if let Some(last) = entries.last() {
-            group.read_up_to = last.claim.position.parse().unwrap_or(group.read_up_to);
-        }
-        entries
-    }
-
-    /// The pending entry of this claim, if it is still in this consumer's hands with this count.
-    fn held(&mut self, member: &GroupMember, claim: &Claim) -> Option<(u64, &mut Group)> {
-        let position = claim.position.parse().ok()?;
-        let group = self.groups.get_mut(&member.group)?;
-        let pending = group.pending.get(&position)?;
-        let mine = pending.consumer == member.consumer && pending.deliveries == claim.deliveries;
-        mine.then_some((position, group))
-    }
-
-    fn sweep(
-        &mut self,
-        member: &GroupMember,
-        lease: u64,
-        cursor: &str,
-        count: usize,
-        suspects: Suspects,
-        now: u64,
-    ) -> Swept {
-        let stream = self.streams.entry(Queue::Events).or_default();
-        let group = self.groups.entry(member.group.clone()).or_default();
-        let after = cursor.strip_prefix('(').and_then(|position| position.parse().ok()).unwrap_or(0u64);
-        let idle: Vec<u64> = group
-            .pending
-            .range(after + 1..)
-            .filter(|(_, pending)| now.saturating_sub(pending.since) >= lease)
-            .map(|(position, _)| *position)
-            .take(count)
-            .collect();
-        let (mut entries, mut left_out) = (Vec::new(), false);
-        let alone = suspects == Suspects::OneAlone;
-        for position in &idle {
-            let starts = group.pending.get(position).map_or(0, |pending| pending.deliveries);
-            if (starts >= SUSPICIOUS_STARTS) != alone {
-                left_out |= !alone;
-                continue;
-            }
-            let Some(stored) = stream.get(position) else {
-                group.pending.remove(position);
-                continue;
-            };
-            if let Some(pending) = group.pending.get_mut(position) {
-                pending.consumer.clone_from(&member.consumer);
-                pending.since = now;
-                pending.deliveries += 1;
-                group.seen.insert(member.consumer.clone(), now);
-                entries.push(entry(*position, stored, pending.deliveries));
-            }
-            if alone {
-                return Swept { entries, cursor: format!("({position}"), suspects: false };
-            }
-        }
-        let cursor = match idle.last() {
-            Some(last) if idle.len() == count => format!("({last}"),
-            _ => "-".to_owned(),
-        };
-        Swept { entries, cursor, suspects: left_out }
-    }
 }
 
 #[async_trait]
