@@ -7,7 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod erase;
 pub(crate) mod lint;
 pub(crate) mod phone;
-mod printable;
+pub(crate) mod printable;
 pub(crate) mod quarantine;
 pub(crate) mod redeem;
 pub(crate) mod risk;

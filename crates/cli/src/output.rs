@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use comfy_table::{Table, presets::NOTHING};
 use serde_json::Value;
 
+use crate::command::printable::one_line;
+
 /// Prints rows under headings.
 pub(crate) fn table<const N: usize>(
     headings: [&str; N],
@@ -13,7 +15,7 @@ pub(crate) fn table<const N: usize>(
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(headings.map(str::to_uppercase));
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.map(|cell| one_line(&cell)));
     }
     line(&table.trim_fmt())
 }
@@ -49,7 +51,7 @@ fn texts(value: &Value) -> Vec<String> {
 /// `purpose login, guesses_left 4`: words instead of JSON.
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => one_line(text),
         Value::Object(fields) => {
             let fields = fields.iter().filter(|(_, value)| !value.is_null());
             fields.map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(", ")

@@ -50,7 +50,17 @@ impl AutomaticReplies {
         let pair = self.fingerprint_key.name("reply pair", &[&event.tenant, &own, &other]);
         let key = ReplyKey { pair, event: event.id.clone(), rule: rule.to_owned() };
         let claim = RequestId::random();
-        Ok(match self.store.claim_reply(&key, claim).await? {
+        let claimed = match self.store.claim_reply(&key, claim).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                // It may have been written, and nothing was sent: left there, it would be unknown for ever.
+                if let Err(error) = self.store.release_reply(&key, claim).await {
+                    tracing::warn!(%error, event = %event.id, "the claim of an automatic reply may be left behind");
+                }
+                return Err(error);
+            }
+        };
+        Ok(match claimed {
             ReplyClaim::Yours => Asked::Granted(ReplyPermit { store: Arc::clone(&self.store), key, claim }),
             refused => Asked::Refused(refused),
         })

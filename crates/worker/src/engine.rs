@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use textproof::{
     store::EventStore,
     stream::{Consumer, ConsumerSettings},
@@ -96,6 +96,7 @@ impl Worker {
                 consumer,
                 places: places.clone(),
                 work: work.clone(),
+                suspect_was_last: false,
             };
             intakes.spawn(intake.run(shutdown.clone()));
         }
@@ -127,9 +128,15 @@ impl Worker {
                 tracing::warn!(running = count(&running), "events are left to come back after their lease");
             }
         }
-        let leave = try_join_all(consumers.into_iter().map(Consumer::retire));
-        if let Ok(Err(error)) = timeout(LONGEST_PAUSE, leave).await {
-            tracing::warn!(%error, "the consumer could not leave its group");
+        // Each by itself: the server of one shard may be away.
+        let leave = consumers.into_iter().map(async |consumer| {
+            let shard = consumer.shard();
+            if let Err(error) = consumer.retire().await {
+                tracing::warn!(%error, shard, "the consumer could not leave its group");
+            }
+        });
+        if timeout(LONGEST_PAUSE, join_all(leave)).await.is_err() {
+            tracing::warn!("not every consumer could leave its group in time");
         }
     }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use textproof::event::Event;
+use textproof::{event::Event, store::StoreError};
 
-/// One thing that is done with every event. Handlers run in the order in which they were added.
+/// One thing that is done with every event. Handlers run in the order in which they were added, and one that fails keeps
+/// the event from those after it until it is tried again: then all of them have it again.
 ///
 /// An event can come more than once: a worker may die after the effect and before the event is settled.
 /// Make the effect a merge, or key it by [`Event::id`], which never changes. An event whose handler panics
@@ -106,9 +107,18 @@ impl HandlerError {
     }
 }
 
-impl From<textproof::store::StoreError> for HandlerError {
-    fn from(error: textproof::store::StoreError) -> Self {
-        Self { reason: error.to_string(), remedy: Remedy::Again, source: Some(error.into()) }
+/// A store, or a part of it, that is away says nothing of the event: it waits, as for anything else that is away.
+impl From<StoreError> for HandlerError {
+    fn from(error: StoreError) -> Self {
+        const AWAY: Duration = Duration::from_secs(10);
+        let remedy = match error {
+            StoreError::Unavailable { .. }
+            | StoreError::MasterUnavailable { .. }
+            | StoreError::NoConnection { .. }
+            | StoreError::Unconfirmed { .. } => Remedy::Later(AWAY),
+            _ => Remedy::Again,
+        };
+        Self { reason: error.to_string(), remedy, source: Some(error.into()) }
     }
 }
 
@@ -127,6 +137,20 @@ mod tests {
                 assert_eq!(error(*second).or(error(first)).remedy, first);
             }
             assert_eq!(error(first).is_retryable(), first != Remedy::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_away_is_waited_for_and_one_that_cannot_be_read_is_not() {
+        let action = "test";
+        for away in
+            [StoreError::NoConnection { action }, StoreError::Unconfirmed { action, confirmed: 0, wanted: 1 }]
+        {
+            assert!(HandlerError::from(away).wait().is_some());
+        }
+        for error in [StoreError::Unreadable { action }, StoreError::Contended { action }] {
+            let error = HandlerError::from(error);
+            assert!(error.is_retryable() && error.wait().is_none(), "{error}");
         }
     }
 }

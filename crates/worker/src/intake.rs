@@ -22,6 +22,8 @@ pub(crate) struct Intake {
     pub(crate) places: Places,
     pub(crate) work: Work,
     pub(crate) readiness: ShardReadiness,
+    /// Whether the last turn was for an entry that is taken alone: the next one is for the others.
+    pub(crate) suspect_was_last: bool,
 }
 
 type Taken = Vec<(Delivery, OwnedSemaphorePermit)>;
@@ -72,7 +74,7 @@ impl Intake {
         mut held: OwnedSemaphorePermit,
         shutdown: &CancellationToken,
     ) -> Result<Taken, StoreError> {
-        if !self.consumer.has_suspects() {
+        if !self.consumer.has_suspects() || std::mem::take(&mut self.suspect_was_last) {
             let deliveries = self.consumer.next(held.num_permits()).await?;
             return Ok(deliveries
                 .into_iter()
@@ -85,6 +87,7 @@ impl Intake {
         let Some(everything) = shutdown.run_until_cancelled(self.places.all()).await else {
             return Ok(Vec::new());
         };
+        self.suspect_was_last = true;
         let suspect = self.consumer.next_suspect().await?;
         Ok(suspect.map(|delivery| (delivery, everything)).into_iter().collect())
     }

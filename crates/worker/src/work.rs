@@ -74,14 +74,18 @@ impl Work {
         let start = Instant::now();
         let id = delivery.id().to_owned();
         let outcome = self.act(&delivery).await;
-        metrics::counter!("textproof_worker_events_total", "outcome" => outcome.as_str()).increment(1);
-        match self.finish(delivery, &outcome).await {
-            Ok(true) => {}
-            Ok(false) => tracing::info!(event = id, "another worker has the event by now"),
+        let word = match self.finish(delivery, &outcome).await {
+            Ok(true) => outcome.as_str(),
+            Ok(false) => {
+                tracing::info!(event = id, "another worker has the event by now");
+                "taken_over"
+            }
             Err(error) => {
                 tracing::warn!(event = id, %error, "the event could not be settled and will come back");
+                "not_settled"
             }
-        }
+        };
+        metrics::counter!("textproof_worker_events_total", "outcome" => word).increment(1);
         metrics::histogram!("textproof_worker_event_seconds").record(start.elapsed().as_secs_f64());
     }
 
@@ -97,7 +101,8 @@ impl Work {
         let acted = self.handle(event, waited_enough(delivery.tried_since_ms()));
         let acted = within(self.deadline, AssertUnwindSafe(acted).catch_unwind());
         tokio::select! {
-            () = self.give_back.cancelled() => Outcome::GivenBack,
+            biased;
+            // First: what has acted is not given back to act again.
             acted = acted => match acted {
                 Ok(Ok(outcome)) => outcome,
                 // What it said may hold what a person wrote: only the panic hook prints it.
@@ -111,6 +116,7 @@ impl Work {
                     Outcome::Late
                 }
             },
+            () = self.give_back.cancelled() => Outcome::GivenBack,
         }
     }
 

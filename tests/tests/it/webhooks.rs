@@ -1,7 +1,7 @@
 //! The real webhook-ingest: what it refuses, what it keeps, and what it says while Redis is away.
 
 mod authentication;
-mod counts;
+pub(crate) mod counts;
 mod dialects;
 mod duplicates;
 mod logs;

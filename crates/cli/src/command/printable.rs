@@ -24,6 +24,18 @@ pub(super) fn printable(bytes: &[u8]) -> Vec<String> {
     lines
 }
 
+/// The same for text that is one line, and may have been through here before.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' | '\'' | '\\' => safe.push(c),
+            c => safe.extend(c.escape_debug()),
+        }
+    }
+    safe
+}
+
 fn add(lines: &mut [String], text: &mut String) {
     if let Some(line) = lines.last_mut() {
         line.push_str(text);
@@ -34,6 +46,13 @@ fn add(lines: &mut [String], text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_one_line_and_stays_as_it_is_the_second_time() {
+        let safe = one_line("it's \"1\"\n\u{1b}[2J \u{202e}x C:\\");
+        assert_eq!(safe, "it's \"1\"\\n\\u{1b}[2J \\u{202e}x C:\\");
+        assert_eq!(one_line(&safe), safe);
+    }
 
     #[test]
     fn what_does_not_print_is_written_out() {

@@ -116,7 +116,9 @@ impl Consumer {
                 return Ok(self.deliveries(entries));
             }
         }
-        let block = self.next_sweep.min(self.next_due).saturating_duration_since(now).min(BLOCK);
+        // While suspects wait, others are looked for, and not waited for.
+        let longest = if self.suspects { Duration::ZERO } else { BLOCK };
+        let block = self.next_sweep.min(self.next_due).saturating_duration_since(now).min(longest);
         let entries = self.read(max, block).await?;
         Ok(self.deliveries(entries))
     }
@@ -156,6 +158,16 @@ impl Consumer {
             // Opening the reader creates the group, without which there is nothing to sweep.
             self.reader = Some(self.hands.store.reader(&self.hands.member).await?);
         }
+        if self.next_reap <= Instant::now() {
+            // Before anything is in its hands: their lease would run meanwhile. It is no reason to stop.
+            match self.hands.store.reap(&self.hands.member, SILENT_FOR, REAPED_AT_MOST).await {
+                Ok(0) => {}
+                Ok(names) => tracing::info!(names, "removed consumers whose process is gone"),
+                Err(error) => tracing::debug!(%error, "consumers whose process is gone were not looked for"),
+            }
+            let pause = Duration::from_secs_f64(rand::rng().random_range(REAP_EVERY));
+            self.next_reap = Instant::now() + pause;
+        }
         let swept = self
             .hands
             .store
@@ -167,16 +179,6 @@ impl Consumer {
             // Between a quarter and a half of the lease, so that processes do not sweep in step.
             let pause = self.hands.lease.mul_f64(rand::rng().random_range(0.25..0.5));
             self.next_sweep = Instant::now() + pause;
-        }
-        if self.next_reap <= Instant::now() {
-            // An answer that is lost is no reason to stop: entries that were swept are in its hands already.
-            match self.hands.store.reap(&self.hands.member, SILENT_FOR, REAPED_AT_MOST).await {
-                Ok(0) => {}
-                Ok(names) => tracing::info!(names, "removed consumers whose process is gone"),
-                Err(error) => tracing::debug!(%error, "consumers whose process is gone were not looked for"),
-            }
-            let pause = Duration::from_secs_f64(rand::rng().random_range(REAP_EVERY));
-            self.next_reap = Instant::now() + pause;
         }
         if !swept.entries.is_empty() {
             tracing::info!(entries = swept.entries.len(), "took over entries that were abandoned");

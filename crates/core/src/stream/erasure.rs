@@ -17,7 +17,7 @@ use crate::{
 /// Entries that are read at a time; each may hold as many bytes as a webhook may have.
 const PAGE: usize = 64;
 /// Looks at all places, one after the other: an event that moves from one to another meanwhile is met by the next look.
-const PASSES: usize = 5;
+const PASSES: usize = 10;
 /// Looks in a row that find nothing are enough when there are so many.
 const FOUND_NOTHING: usize = 2;
 
@@ -53,7 +53,7 @@ impl EventErasure {
     /// # Errors
     /// [`StoreError`] when the store does not answer.
     pub async fn find(&self, tenants: &[String], phone: &PhoneNumber) -> Result<ErasedEvents, StoreError> {
-        self.pass(tenants, phone, false).await
+        Ok(self.pass(tenants, phone, false).await?.found)
     }
 
     /// Erases a person's events of these tenants, and of what nobody could read all that mentions the number. First
@@ -62,27 +62,24 @@ impl EventErasure {
     /// An event that a worker is acting on at this moment takes its effect all the same.
     ///
     /// # Errors
-    /// [`StoreError`] when the store does not answer; erasing again is safe.
+    /// [`StoreError`] when the store does not answer, or when events kept coming or moving until the last look; erasing
+    /// again is safe.
     pub async fn erase(&self, tenants: &[String], phone: &PhoneNumber) -> Result<ErasedEvents, StoreError> {
         let (mut all, mut found_nothing) = (ErasedEvents::default(), 0);
         for _ in 0..PASSES {
-            let erased = self.pass(tenants, phone, true).await?;
-            found_nothing = if erased == ErasedEvents::default() { found_nothing + 1 } else { 0 };
+            let Look { found, moved } = self.pass(tenants, phone, true).await?;
+            let nothing = !moved && found == ErasedEvents::default();
+            found_nothing = if nothing { found_nothing + 1 } else { 0 };
             if found_nothing == FOUND_NOTHING {
-                break;
+                return Ok(all);
             }
-            all += erased;
+            all += found;
         }
-        Ok(all)
+        Err(StoreError::Contended { action: "erase events" })
     }
 
-    async fn pass(
-        &self,
-        tenants: &[String],
-        phone: &PhoneNumber,
-        erase: bool,
-    ) -> Result<ErasedEvents, StoreError> {
-        let mut found = ErasedEvents::default();
+    async fn pass(&self, tenants: &[String], phone: &PhoneNumber, erase: bool) -> Result<Look, StoreError> {
+        let (mut found, mut moved) = (ErasedEvents::default(), false);
         // What comes meanwhile is not looked at: it was received after the erasure.
         let there = self.store.backlog().await?;
         for place in Place::ALL {
@@ -107,6 +104,8 @@ impl EventErasure {
                             self.ledger.merge(event, reply).await?;
                         }
                         if !self.store.erase_stored(stored).await? {
+                            // It has moved, or a worker has settled it.
+                            moved = true;
                             continue;
                         }
                     }
@@ -118,8 +117,15 @@ impl EventErasure {
                 }
             }
         }
-        Ok(found)
+        Ok(Look { found, moved })
     }
+}
+
+/// What one look at all places came to.
+struct Look {
+    found: ErasedEvents,
+    /// Whether something was no longer where it had just been seen.
+    moved: bool,
 }
 
 impl fmt::Debug for EventErasure {

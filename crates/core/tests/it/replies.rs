@@ -5,12 +5,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use test_support::TestRedis;
 use textproof::{
     event::{EventId, Identity},
-    secret::Fingerprint,
+    reply::{Asked, AutomaticReplies},
+    secret::{Fingerprint, FingerprintKey},
     store::{
-        MemoryStore, REPLIES_A_DAY, REPLIES_IN_TEN_MINUTES, ReplyClaim, ReplyEnd, ReplyKey, ReplyStore,
-        RequestId, Store,
+        MemoryStore, REPLIES_A_DAY, REPLIES_IN_TEN_MINUTES, RedisSettings, RedisStore, ReplyClaim, ReplyEnd,
+        ReplyKey, ReplyStore, RequestId, Store, StoreError,
     },
 };
 
@@ -188,4 +190,22 @@ async fn windows_of_replies_are_exact() {
     assert!(!at(86_399_999).await);
     assert!(at(86_400_000).await);
     assert!(!at(86_400_000).await);
+}
+
+/// The primary has the claim, and says that too few replicas have it: nothing was sent, so nothing is unknown.
+#[tokio::test]
+async fn a_claim_that_could_not_be_confirmed_is_given_up() {
+    let server = TestRedis::start().await;
+    let replica = server.replica().await;
+    let mut settings = RedisSettings::new(server.url());
+    settings.min_replicas = 1;
+    let store = Arc::new(RedisStore::new(&settings).expect("the URL is usable"));
+    let replies = AutomaticReplies::new(store, FingerprintKey::new(&[7; 32]).expect("32 bytes"));
+    let (event, text) = crate::consents::reply("hello", None);
+    replica.freeze();
+    let error = replies.ask(&event, &text, "hours").await.expect_err("nobody confirms");
+    assert!(matches!(error, StoreError::Unconfirmed { .. }), "{error}");
+    replica.thaw();
+    let asked = replies.ask(&event, &text, "hours").await.expect("it is confirmed");
+    assert!(matches!(asked, Asked::Granted(_)), "{asked:?}");
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use test_support::{RedisSentinel, TestRedis, eventually, eventually_true};
+use test_support::{FaultProxy, RedisSentinel, TestRedis, eventually, eventually_true};
 use textproof::{
     event::{ContentDigest, EventId, Identity},
     store::{Checked, GroupMember, Publish, Queue, RedisSettings, RedisStore, RequestId, Store, StoreError},
@@ -173,4 +173,43 @@ async fn a_name_that_no_sentinel_knows_is_said() {
         said.contains("the sentinels know no primary of this name") && said.contains("primaryx"),
         "{said}"
     );
+}
+
+/// It is cut off from the others together with an old primary, and both answer.
+#[tokio::test]
+async fn one_sentinel_of_three_takes_nobody_away_from_a_primary() {
+    let (one, other) = (TestRedis::start().await, TestRedis::start().await);
+    let sentinels = [
+        RedisSentinel::naming(&one).await,
+        RedisSentinel::naming(&one).await,
+        RedisSentinel::naming(&one).await,
+    ];
+    let address = |sentinel: &RedisSentinel| {
+        let url = sentinel.url();
+        url.trim_start_matches("redis+sentinel://").split('/').next().expect("an address").to_owned()
+    };
+    let proxy = FaultProxy::start(address(&sentinels[2]).parse().expect("an address")).await;
+    let name = sentinels[0].url().rsplit('/').next().expect("a name").to_owned();
+    let [first, second] = [&sentinels[0], &sentinels[1]].map(address);
+    let url = format!("redis+sentinel://{first},{second},{}/{name}", proxy.addr());
+    let store = crate::fixture::redis_at(&url);
+    publish(&store, "before").await.expect("it is taken");
+    sentinels[2].name_instead(&other).await;
+    // When it is asked the second time, what it said the first time has been heard.
+    for _ in 0..2 {
+        proxy.hold_on("GET-MASTER-ADDR-BY-NAME");
+        proxy.held(1, SOON).await;
+        proxy.clear();
+    }
+    publish(&store, "after").await.expect("it is taken");
+    let depth = async |server: &TestRedis| {
+        crate::fixture::redis(server).depth(Queue::Events).await.expect("it answers")
+    };
+    assert_eq!((depth(&one).await, depth(&other).await), (2, 0));
+
+    sentinels[1].name_instead(&other).await;
+    eventually_true(SOON, "two of three are followed", async || {
+        publish(&store, "and now").await.is_ok() && depth(&other).await == 1
+    })
+    .await;
 }

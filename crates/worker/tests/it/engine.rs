@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 use test_support::eventually_true;
-use textproof::store::{DeadLetterStore, MemoryStore};
+use textproof::store::{DeadLetterStore, EventStore, GroupMember, MemoryStore, Suspects};
 use worker::WorkerOptions;
 
 use crate::fixture::{
@@ -251,4 +251,37 @@ async fn an_event_that_was_started_twice_without_an_answer_runs_alone() {
     assert_eq!(recorder.most_beside("suspect"), Some(0));
     assert!(recorder.most_at_once() > 1, "the others run side by side");
     running.stop().await;
+}
+
+#[tokio::test]
+async fn entries_that_are_taken_alone_and_the_others_take_turns() {
+    const SUSPECTS: usize = 20;
+    let ahead_ms = Arc::new(AtomicU64::new(0));
+    let ahead = Arc::clone(&ahead_ms);
+    let now_ms = || u64::try_from(Timestamp::now().as_millisecond()).expect("after 1970");
+    let store = MemoryStore::with_clock(move || now_ms() + ahead.load(Ordering::Relaxed));
+    for n in 0..SUSPECTS {
+        publish(&store, &format!("suspect {n}")).await;
+    }
+    let dying = GroupMember { group: "textproof".into(), consumer: "dying".into(), shard: 0 };
+    let mut reader = store.reader(&dying).await.expect("the store answers");
+    assert_eq!(reader.read(100, Duration::ZERO).await.expect("the store answers").len(), SUSPECTS);
+    let swept = store.sweep(&dying, Duration::ZERO, "-", 100, Suspects::LeftOut).await;
+    assert_eq!(swept.expect("the store answers").entries.len(), SUSPECTS);
+    for n in 0..SUSPECTS {
+        publish(&store, &format!("good {n}")).await;
+    }
+    let recorder = Recorder::new(|_| Doing::Succeed);
+    let lease = Duration::from_secs(5);
+    ahead_ms.store(60_000, Ordering::Relaxed);
+    let options = WorkerOptions { lease, concurrency: 1, ..WorkerOptions::default() };
+    let running = Running::start(&store, vec![recorder.clone()], options);
+    eventually_true(PATIENCE, "all are settled", async || depth(&store).await == 0).await;
+    running.stop().await;
+    let seen = recorder.seen();
+    let last = |kind: &str| seen.iter().rposition(|text| text.starts_with(kind)).expect("they were seen");
+    let before_the_last =
+        |kind: &str, at: usize| seen[..at].iter().filter(|text| text.starts_with(kind)).count();
+    assert!(before_the_last("good", last("suspect")) >= SUSPECTS / 2, "{seen:?}");
+    assert!(before_the_last("suspect", last("good")) >= SUSPECTS / 2, "{seen:?}");
 }

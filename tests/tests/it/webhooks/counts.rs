@@ -5,7 +5,7 @@ use test_support::{Process, eventually};
 use crate::fixture::{PATIENCE, http};
 
 /// A counter of this process, 0 before it has counted anything.
-pub(super) async fn counted(process: &Process, name: &str, labels: &[(&str, &str)]) -> u64 {
+pub(crate) async fn counted(process: &Process, name: &str, labels: &[(&str, &str)]) -> u64 {
     const SAID: &str = "metrics and readiness details addr=";
     let address = eventually(PATIENCE, "it says where its metrics are", async || {
         let log = process.stderr();

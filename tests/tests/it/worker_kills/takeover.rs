@@ -2,8 +2,11 @@
 
 use test_support::{FaultProxy, eventually_true};
 
+const EVENTS_TOTAL: &str = "textproof_worker_events_total";
+
 use super::facts::Facts;
 use crate::fixture::{EVENTS, PATIENCE, World, digest};
+use crate::webhooks::counts::counted;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_settle_that_comes_late_changes_nothing_for_the_worker_that_took_over() {
@@ -38,6 +41,12 @@ async fn a_settle_that_comes_late_changes_nothing_for_the_worker_that_took_over(
     proxies[1].clear();
     first.signal("CONT");
     eventually_true(PATIENCE, "the event is settled", async || world.depth(EVENTS).await == 0).await;
+    eventually_true(PATIENCE, "each says what became of it", async || {
+        let said = async |worker, outcome| counted(worker, EVENTS_TOTAL, &[("outcome", outcome)]).await;
+        (said(&first, "taken_over").await, said(&first, "done").await, said(&second, "done").await)
+            == (1, 0, 1)
+    })
+    .await;
     for mut worker in [first, second] {
         assert_eq!(worker.terminate(PATIENCE).await.code(), Some(0), "{worker}");
     }

@@ -4,13 +4,13 @@
 //! check is repeated now and then: an operator may rewrite the number while a process that was forgotten runs on.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use redis::{Value, aio::ConnectionLike};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     RedisStore,
@@ -21,44 +21,69 @@ use crate::store::{Backlog, Queue, ShardState, ShardStore, StoreError};
 
 /// How long an agreement is taken for granted.
 const AGREED_FOR: Duration = Duration::from_secs(30);
+/// How often it is asked again while nobody answers, and how long the one who asks waits: other shards may be on
+/// servers that are well.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+const ASK_AT_MOST: Duration = Duration::from_millis(200);
 
-/// The number that this process is configured with, and when it was last seen to hold.
+/// The number that this process is configured with, and what is known of whether it holds.
 pub(super) struct Agreement {
     pub(super) configured: u16,
-    seen: Mutex<Option<Instant>>,
+    known: Mutex<Known>,
+}
+
+enum Known {
+    /// Nobody has asked yet, or another number held.
+    Nothing,
+    /// It held, and is asked again from then on.
+    Holds { ask: Instant },
 }
 
 impl Agreement {
     pub(super) fn new(configured: u16) -> Self {
-        Self { configured: configured.max(1), seen: Mutex::new(None) }
+        Self { configured: configured.max(1), known: Mutex::new(Known::Nothing) }
     }
 
-    fn is_fresh(&self) -> bool {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.is_some_and(|seen| seen.elapsed() < AGREED_FOR)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, seen: Option<Instant>) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+    fn holds(&self) {
+        *self.known() = Known::Holds { ask: Instant::now() + AGREED_FOR };
     }
 }
 
 impl RedisStore {
-    /// The shards, once it is known that the fleet has as many.
+    /// The shards, once it is known that the fleet has as many. What is known stays known while nobody answers: the
+    /// number is in one place, and the other shards must not depend on it.
     ///
     /// # Errors
     /// [`StoreError::OtherShards`] when another number holds.
     pub(super) async fn agreed_shards(&self) -> Result<u16, StoreError> {
         let configured = self.agreement.configured;
-        if self.agreement.is_fresh() {
-            return Ok(configured);
-        }
-        let holds = self.agree_on_shards().await?;
+        let is_known = match &mut *self.agreement.known() {
+            Known::Holds { ask } if *ask > Instant::now() => return Ok(configured),
+            // One asks, however many come at the same time.
+            Known::Holds { ask } => {
+                *ask = Instant::now() + ASK_AGAIN;
+                true
+            }
+            Known::Nothing => false,
+        };
+        let asked = self.agree_on_shards();
+        let holds = if is_known {
+            match timeout(ASK_AT_MOST, asked).await {
+                Ok(Ok(holds)) => holds,
+                Ok(Err(_)) | Err(_) => return Ok(configured),
+            }
+        } else {
+            asked.await?
+        };
         if holds != configured {
-            self.agreement.set(None);
+            *self.agreement.known() = Known::Nothing;
             return Err(StoreError::OtherShards { configured, holds });
         }
-        self.agreement.set(Some(Instant::now()));
+        self.agreement.holds();
         Ok(configured)
     }
 }
@@ -118,5 +143,53 @@ impl RedisStore {
         let (events, delayed, dead_letters, quarantined) =
             counts.map_err(|source| StoreError::Unavailable { action: "backlog", source })?;
         Ok(Backlog { events, delayed, dead_letters, quarantined })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_support::TestRedis;
+
+    use super::{super::RedisSettings, *};
+
+    async fn agreed(server: &TestRedis) -> RedisStore {
+        let mut settings = RedisSettings::new(server.url());
+        settings.shards = 3;
+        let store = RedisStore::new(&settings).unwrap();
+        assert_eq!(store.agreed_shards().await.unwrap(), 3);
+        store
+    }
+
+    fn grow_old(store: &RedisStore) {
+        *store.agreement.known() = Known::Holds { ask: Instant::now() };
+    }
+
+    #[tokio::test]
+    async fn an_agreement_outlives_the_server_that_keeps_it_and_not_another_number() {
+        let server = TestRedis::start().await;
+        let (store, fresh) = (agreed(&server).await, agreed(&server).await);
+        grow_old(&store);
+        server.freeze();
+        let both = futures_util::future::join(store.agreed_shards(), store.agreed_shards()).await;
+        assert_eq!((both.0.unwrap(), both.1.unwrap()), (3, 3));
+        let Known::Holds { ask } = *store.agreement.known() else { panic!("it was forgotten") };
+        assert!(ask <= Instant::now() + ASK_AGAIN, "it is asked again soon");
+        server.thaw();
+        assert!(fresh.rewrite_shards(3, 4).await.unwrap());
+        grow_old(&store);
+        for _ in 0..2 {
+            let refused = store.agreed_shards().await.unwrap_err();
+            assert!(matches!(refused, StoreError::OtherShards { configured: 3, holds: 4 }), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_agreed_before_somebody_answered() {
+        let server = TestRedis::start().await;
+        let mut settings = RedisSettings::new(server.url());
+        settings.response_timeout = Duration::from_millis(100);
+        let store = RedisStore::new(&settings).unwrap();
+        server.kill();
+        assert!(store.agreed_shards().await.is_err() && store.agreed_shards().await.is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Asking the sentinels, and looking whether the server that they name is what they say.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::{
     FutureExt,
@@ -52,19 +52,20 @@ impl Search {
         select_ok(tries).await.map(|(primary, _)| primary)
     }
 
-    /// Another server than this one, when a sentinel names it and it is a primary.
+    /// Another server than this one, when more sentinels name it than name this one, and it is a primary. One that is cut
+    /// off with an old primary must not take callers away from the present one.
     pub(super) async fn successor_of(&self, primary: &Node) -> Option<Arc<Node>> {
-        let tries = self.sentinels.iter().map(|sentinel| {
-            async move {
-                let named = self.ask(sentinel).await?;
-                if primary.address.as_ref() == Some(&named) {
-                    return Err(RedisError::from((ErrorKind::Client, "it is still the same server")));
-                }
-                self.open(&named).await
-            }
-            .boxed()
-        });
-        select_ok(tries).await.ok().map(|(other, _)| other)
+        let named = join_all(self.sentinels.iter().map(|sentinel| self.ask(sentinel))).await;
+        let mut votes: HashMap<Address, usize> = HashMap::new();
+        for address in named.into_iter().flatten() {
+            *votes.entry(address).or_default() += 1;
+        }
+        let present = primary.address.as_ref().and_then(|present| votes.remove(present)).unwrap_or_default();
+        let (other, most) = votes.into_iter().max_by_key(|(_, votes)| *votes)?;
+        if most <= present {
+            return None;
+        }
+        self.open(&other).await.ok()
     }
 
     /// How many sentinels name this server, of how many.
