@@ -70,6 +70,14 @@ impl FaultProxy {
             .await;
     }
 
+    /// Waits until no connection is held any more, after [`clear`](Self::clear).
+    ///
+    /// # Panics
+    /// When the deadline passes.
+    pub async fn released(&self, deadline: Duration) {
+        self.wait(deadline, "no held connection", |counts| counts.held == 0).await;
+    }
+
     /// Loses the reply to the next `times` commands that contain `pattern`: the server gets the command and
     /// runs it, and then the client's connection is closed without an answer to it.
     ///

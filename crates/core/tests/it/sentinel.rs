@@ -200,6 +200,7 @@ async fn one_sentinel_of_three_takes_nobody_away_from_a_primary() {
         proxy.hold_on("GET-MASTER-ADDR-BY-NAME");
         proxy.held(1, SOON).await;
         proxy.clear();
+        proxy.released(SOON).await;
     }
     publish(&store, "after").await.expect("it is taken");
     let depth = async |server: &TestRedis| {
