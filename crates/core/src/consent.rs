@@ -54,7 +54,7 @@ pub enum Heard {
     },
     /// It is for somebody to read, and too many wait, or the person was erased: the person was opted out.
     OptedOutUnread,
-    /// It says so, and cannot be kept: the phone has opted out of as many senders as are kept, or opts in to one more.
+    /// It says so, and cannot be kept: the phone has statements towards as many senders as there may be.
     Full,
 }
 

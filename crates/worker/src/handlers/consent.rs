@@ -48,11 +48,8 @@ impl Handler for KeepConsent {
                 count_review("opted_out_unread");
             }
             Heard::Full => {
-                tracing::error!(
-                    event = %event.id,
-                    "consent is not kept: its sender has opted in or out of as many of our numbers as are kept"
-                );
-                metrics::counter!("textproof_worker_consent_full_total").increment(1);
+                let reason = "the sender has opted in or out of as many of our numbers as are kept";
+                return Err(HandlerError::fatal(reason));
             }
         }
         Ok(())

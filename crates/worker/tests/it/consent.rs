@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use textproof::{consent::ConsentLedger, event::Content, rule::Template, store::CONSENT_SENDERS_AT_MOST};
+use textproof::{consent::ConsentLedger, rule::Template};
 use worker::{
     Handler,
     handlers::{ApplyRules, HelpAnswer, KeepConsent},
@@ -104,18 +104,4 @@ async fn a_text_to_be_read_waits_and_everybody_else_still_gets_it() {
     }
     assert_eq!(handlers.ledger.reviews("default").await.expect("the store answers").len(), 1);
     assert_eq!(handlers.forwards.sent.lock().expect("no panic").len(), 2);
-}
-
-#[tokio::test]
-async fn a_statement_that_cannot_be_kept_is_not_swallowed() {
-    let desk = Desk::new();
-    let handlers = Handlers::new(&desk, &[]);
-    for number in 0..=CONSENT_SENDERS_AT_MOST as u64 {
-        let mut event = text(number, PHONE, "STOP");
-        let Content::Reply(reply) = &mut event.content else { panic!("a reply") };
-        reply.to = format!("{}", 10_000 + number);
-        handlers.consent.handle(&event).await.expect("what is full is no error");
-        handlers.rules.handle(&event).await.expect("it is forwarded");
-    }
-    assert_eq!(handlers.forwards.sent.lock().expect("no panic").len(), CONSENT_SENDERS_AT_MOST + 1);
 }

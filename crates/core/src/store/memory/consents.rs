@@ -31,14 +31,6 @@ struct Phone {
 }
 
 impl Phone {
-    /// Takes the oldest opt-in out of the registers; whether there was one.
-    fn make_room(&mut self) -> bool {
-        let ins = self.registers.iter().filter(|(_, change)| change.consent == Consent::In);
-        let oldest =
-            ins.min_by_key(|(sender, change)| (change.at_ms, *sender)).map(|(sender, _)| sender.clone());
-        oldest.is_some_and(|oldest| self.registers.remove(&oldest).is_some())
-    }
-
     /// Whether the entry is new, or answers what was asked.
     fn note(&mut self, entry: LedgerEntry) -> bool {
         let ours = self.ledger.entry(entry.sender.as_str().to_owned()).or_default();
@@ -78,11 +70,9 @@ impl ConsentStore for MemoryStore {
         let phone = state.consents.phones.entry(register.phone.clone()).or_default();
         let sender = register.sender.as_str();
         let known = phone.registers.get(sender);
-        let is_full = known.is_none() && phone.registers.len() >= CONSENT_SENDERS_AT_MOST;
-        if is_full && !(change.consent == Consent::Out && phone.make_room()) {
+        if known.is_none() && phone.registers.len() >= CONSENT_SENDERS_AT_MOST {
             return Ok(ConsentRecorded::Full);
         }
-        let known = phone.registers.get(sender);
         let says_the_same =
             known.is_some_and(|known| (known.consent, known.at_ms) == (change.consent, change.at_ms));
         let wins = known.is_none_or(|known| change.wins_over(known));

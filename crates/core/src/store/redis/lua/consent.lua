@@ -10,8 +10,6 @@
 --      7 senders at most   8 entries of one sender in the ledger at most
 -- RETURNS o, i: 1 the register changed, 0 an equal or later statement stands, -1 too many senders
 --         a, n: 1 it is new in the ledger, 0 it is not; the register stays as it is
--- STATE with too many senders an opt-out takes the place of the oldest opt-in, which changes nothing for anybody: to
---       whoever has said nothing, texts go out, too
 local sender, kind, at, event = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local senders_at_most, entries_at_most = tonumber(ARGV[7]), tonumber(ARGV[8])
 
@@ -29,19 +27,6 @@ local function above(one, other)
   return false
 end
 
--- Takes the oldest opt-in out of the registers; whether there was one.
-local function make_room()
-  local oldest, since
-  local registers = redis.call('HGETALL', KEYS[1])
-  for at = 1, #registers, 2 do
-    local known_kind, time = read(registers[at + 1])
-    if known_kind == 'i' and (not since or time < since or (time == since and above(oldest, registers[at]))) then
-      oldest, since = registers[at], time
-    end
-  end
-  return oldest and redis.call('HDEL', KEYS[1], oldest) == 1
-end
-
 local bare = event == '' or tonumber(ARGV[6]) <= tonumber(redis.call('GET', KEYS[3]) or -1)
 local entry = kind .. at
 if not bare then entry = entry .. '|' .. event .. '|' .. ARGV[5] end
@@ -51,7 +36,7 @@ if kind == 'o' or kind == 'i' then
   local known = redis.call('HGET', KEYS[1], sender)
   local same = false
   if not known then
-    if redis.call('HLEN', KEYS[1]) >= senders_at_most and not (kind == 'o' and make_room()) then return -1 end
+    if redis.call('HLEN', KEYS[1]) >= senders_at_most then return -1 end
     changed = 1
   else
     local known_kind, known_at, known_event = read(known)
