@@ -43,13 +43,16 @@ fn usage(key: &str, problem: impl std::fmt::Display) -> ConfigError {
 }
 
 /// A phone of the command line that something may be known of, whatever countries codes are sent to: people elsewhere
-/// text, too, and from landlines. National format needs the countries of the configuration.
+/// text, too, and from landlines. Without a plus it is read as for codes first, as people write it at home.
 fn any_phone(config: &Config, text: &str) -> Result<PhoneNumber, ConfigError> {
-    let parsed = match PhoneNumber::parse_international(text) {
-        Err(_) if !text.trim_start().starts_with('+') => PhoneNumber::parse(text, &config.countries()?),
-        parsed => parsed,
-    };
-    parsed.map_err(|error| usage("PHONE", error))
+    let international = PhoneNumber::parse_international(text);
+    if text.trim_start().starts_with('+') {
+        return international.map_err(|error| usage("PHONE", error));
+    }
+    let countries = config.countries();
+    let at_home = countries
+        .and_then(|countries| PhoneNumber::parse(text, &countries).map_err(|error| usage("PHONE", error)));
+    at_home.or_else(|error| international.map_err(|_| error))
 }
 
 /// The phone and the purpose of the command line.

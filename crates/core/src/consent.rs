@@ -54,7 +54,9 @@ pub enum Heard {
     },
     /// It is for somebody to read, and too many wait, or the person was erased: the person was opted out.
     OptedOutUnread,
-    /// It says so, and cannot be kept: the phone has statements towards as many senders as there may be.
+    /// It opts out, and the phone has statements towards as many senders as there may be: it is opted out of all of them.
+    OutOfAll,
+    /// It opts in, and cannot be kept: the phone has statements towards as many senders as there may be.
     Full,
 }
 
@@ -194,6 +196,7 @@ impl ConsentLedger {
         Ok(match self.store.record_consent(&register, &change, event.received_at_ms).await? {
             ConsentRecorded::Changed => Heard::Changed(consent),
             ConsentRecorded::Stands => Heard::Stands(consent),
+            ConsentRecorded::OutOfAll => Heard::OutOfAll,
             ConsentRecorded::Full => Heard::Full,
         })
     }
@@ -236,17 +239,15 @@ impl ConsentLedger {
         if matches!(self.keywords.read(&reply.text), Some(Said::In(_))) {
             return Ok(Heard::ForReview { new: false });
         }
-        Ok(match self.state(event, reply, word, Consent::Out).await? {
-            Heard::Full => Heard::Full,
-            _ => Heard::OptedOutUnread,
-        })
+        self.state(event, reply, word, Consent::Out).await?;
+        Ok(Heard::OptedOutUnread)
     }
 
-    /// Whether what waits is an opt-in that nobody vouches for.
+    /// Whether what waits is an opt-in that nobody vouches for: of all that waits, only that is nothing but its word. The
+    /// words of this ledger are not asked, since whoever erases may have others, or none.
     fn asks_to_start(&self, review: &Review) -> bool {
         let said = Statement::open(&self.fingerprint_key, &review.register, &review.evidence);
-        let text = said.and_then(|said| said.text);
-        text.is_some_and(|text| matches!(self.keywords.read(&text), Some(Said::In(_))))
+        said.is_some_and(|said| said.text.is_some_and(|text| words::is_just(&text, &said.word)))
     }
 
     fn statement(&self, event: &Event, reply: &Reply, word: &str) -> Statement {

@@ -35,8 +35,8 @@ pub use codes::{
 };
 pub use consents::{
     CONSENT_SENDERS_AT_MOST, CONSENT_SHARDS, Consent, ConsentChange, ConsentRecorded, ConsentRegister,
-    ConsentStore, Evidence, LEDGER_AT_MOST, LedgerEntry, LedgerKind, REVIEWS_AT_MOST, REVIEWS_OF_ONE_AT_MOST,
-    Review, ReviewAdded,
+    ConsentStore, Evidence, LEDGER_AT_MOST, LEDGER_OF_PHONE_AT_MOST, LedgerEntry, LedgerKind,
+    REVIEWS_AT_MOST, REVIEWS_OF_ONE_AT_MOST, Review, ReviewAdded, every_sender,
 };
 pub use dead_letters::{Backlog, DeadLetter, DeadLetterStore};
 pub use deliveries::{DeliveryCounts, DeliveryRecord, DeliveryStore, MessageKey, Recorded};

@@ -73,6 +73,7 @@ impl Config {
             environment.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let mut layers = Layers::from_file(path, variables.get(FILE_VARIABLE).map(String::as_str))?;
         variables::apply(&mut layers, &variables)?;
+        layers.fill_tenants();
         let masked = mask::table(&layers.table);
         let raw = Raw::from_table(layers.table)?;
         Ok(Self { raw, origins: layers.origins, file: layers.file, masked })

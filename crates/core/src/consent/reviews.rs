@@ -34,7 +34,7 @@ pub enum Resolved {
     Changed,
     /// The register stays as it is: it was ignored, or the person has said something later.
     Stands,
-    /// The phone has statements towards as many senders as there may be; the text stays on the list.
+    /// It opts in, and the phone has statements towards as many senders as there may be; the text stays on the list.
     Full,
 }
 
@@ -90,7 +90,7 @@ impl ConsentLedger {
             Some(consent) => {
                 let change = ConsentChange { consent, at_ms, evidence: Some(evidence) };
                 match self.store.record_consent(&register, &change, received_ms).await? {
-                    ConsentRecorded::Changed => Resolved::Changed,
+                    ConsentRecorded::Changed | ConsentRecorded::OutOfAll => Resolved::Changed,
                     ConsentRecorded::Stands => Resolved::Stands,
                     ConsentRecorded::Full => return Ok(Resolved::Full),
                 }

@@ -150,6 +150,11 @@ fn one_word(text: &str) -> String {
         .collect()
 }
 
+/// Whether a text is this word and nothing else. The word is one that [`Keywords::read`] has found.
+pub(super) fn is_just(text: &str, word: &str) -> bool {
+    one_word(text) == word
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

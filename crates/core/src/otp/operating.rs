@@ -80,8 +80,7 @@ impl Otp {
         // The mark first: from then on nothing that was received before leaves evidence of consent.
         let erased = self.store.erase(&fingerprint).await?;
         let store = std::sync::Arc::clone(&self.store);
-        let ledger = ConsentLedger::new(store, self.settings.fingerprint_key.clone())
-            .with_keywords(self.settings.consent_words.clone());
+        let ledger = ConsentLedger::new(store, self.settings.fingerprint_key.clone());
         let said = ledger.erase(&self.settings.tenant, phone.e164()).await?;
         Ok(Erased { keys: erased.keys, statements: said })
     }

@@ -2,7 +2,6 @@
 
 use super::{FixedCode, Profile};
 use crate::{
-    consent::Keywords,
     phone::{Countries, PhoneNumber},
     policy::{Policy, RISK_TARGET, Risk},
     secret::{Fingerprint, FingerprintKey, Peppers},
@@ -33,8 +32,6 @@ pub struct OtpSettings {
     /// Whether a person who texted STOP to any of our numbers still gets the codes they ask for. By default they do;
     /// otherwise such a send is suppressed.
     pub codes_after_stop: bool,
-    /// The words that consent listens to: what waits to be read when a person is erased is told apart by them.
-    pub consent_words: Keywords,
     /// How likely a break-in by guessing may be.
     pub risk: AcceptedRisk,
 }
@@ -74,7 +71,6 @@ impl OtpSettings {
             fixed_codes: Vec::new(),
             opt_out_senders: Vec::new(),
             codes_after_stop: true,
-            consent_words: Keywords::default(),
             risk: AcceptedRisk::default(),
         }
     }

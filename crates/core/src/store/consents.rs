@@ -11,6 +11,10 @@ pub const CONSENT_SENDERS_AT_MOST: usize = 64;
 /// The most entries that the ledger keeps of one phone towards one sender; the oldest go first.
 pub const LEDGER_AT_MOST: usize = 16;
 
+/// The most entries that the ledger keeps of one phone: as many as its senders may have. Beyond, an entry takes the place of
+/// the oldest of its sender, and of a sender without entries none is kept.
+pub const LEDGER_OF_PHONE_AT_MOST: usize = CONSENT_SENDERS_AT_MOST * LEDGER_AT_MOST;
+
 /// The most texts of one tenant that wait for somebody to read them.
 pub const REVIEWS_AT_MOST: usize = 1_000;
 
@@ -65,7 +69,10 @@ pub enum ConsentRecorded {
     Changed,
     /// An equal or later statement stands.
     Stands,
-    /// The phone has statements towards [`CONSENT_SENDERS_AT_MOST`] senders already.
+    /// An opt-out, and the phone has statements towards [`CONSENT_SENDERS_AT_MOST`] senders already: it holds towards
+    /// every sender, since it must rather hold too widely than not at all.
+    OutOfAll,
+    /// An opt-in, and the phone has statements towards as many senders. It is not kept.
     Full,
 }
 
@@ -120,7 +127,8 @@ pub enum ReviewAdded {
 /// Opt-outs. The later statement wins; at the same time, opting out wins.
 #[async_trait]
 pub trait ConsentStore: Send + Sync {
-    /// Merges a statement and keeps it in the ledger. Of a statement that was received at or before the phone's
+    /// Merges a statement and keeps it in the ledger. An opt-out of [`every_sender`] covers what is not later than it is;
+    /// what it covers gives way when there is no place for another sender. Of a statement that was received at or before the phone's
     /// erasure only the bare state is kept.
     ///
     /// # Errors
@@ -144,13 +152,13 @@ pub trait ConsentStore: Send + Sync {
         received_at_ms: u64,
     ) -> Result<bool, StoreError>;
 
-    /// Reads the last statement.
+    /// Reads the last statement towards a sender; that may be an opt-out of [`every_sender`].
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer.
     async fn consent(&self, register: &ConsentRegister) -> Result<Option<ConsentChange>, StoreError>;
 
-    /// Reads the last statement towards each sender.
+    /// Reads the last statement towards each sender that has one, without what an opt-out of [`every_sender`] covers.
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer.
@@ -209,6 +217,35 @@ impl ConsentChange {
                     (None, Some(_)) => true,
                     (Some(mine), Some(theirs)) => mine.event > theirs.event,
                 }
+    }
+
+    /// Whether this opt-out of every sender holds in the place of a statement towards one: unless that is later.
+    pub(crate) fn covers(&self, one: &Self) -> bool {
+        self.at_ms >= one.at_ms
+    }
+}
+
+/// The sender of a statement about all of a tenant's senders. Nothing is keyed to this name.
+#[must_use]
+pub fn every_sender() -> Fingerprint {
+    Fingerprint::from_bytes([0; 16])
+}
+
+/// What stands of a statement towards one sender and one towards every sender, which counts where it opts out.
+pub(crate) fn standing(one: Option<ConsentChange>, every: Option<ConsentChange>) -> Option<ConsentChange> {
+    let every = every.filter(|every| every.consent == Consent::Out);
+    match (one, every) {
+        (Some(one), Some(every)) => Some(if every.covers(&one) { every } else { one }),
+        (one, every) => one.or(every),
+    }
+}
+
+/// Leaves what an opt-out of every sender does not cover, and that itself.
+pub(crate) fn drop_covered(registers: &mut Vec<(Fingerprint, ConsentChange)>) {
+    let every = every_sender();
+    let all = registers.iter().find(|(sender, _)| *sender == every).map(|(_, change)| change.clone());
+    if let Some(all) = all.filter(|all| all.consent == Consent::Out) {
+        registers.retain(|(sender, change)| *sender == every || !all.covers(change));
     }
 }
 

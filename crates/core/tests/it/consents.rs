@@ -6,9 +6,7 @@ use textproof::{
     consent::{ConsentLedger, Heard, Imported, Statement, Whose},
     event::{Content, Event, EventId, Identity, Reply},
     secret::FingerprintKey,
-    store::{
-        CONSENT_SENDERS_AT_MOST, CONSENT_SHARDS, Consent, ConsentRecorded, LEDGER_AT_MOST, LedgerKind, Store,
-    },
+    store::{CONSENT_SHARDS, Consent, ConsentRecorded, LEDGER_AT_MOST, LedgerKind, Store},
 };
 
 use crate::host::Host;
@@ -23,7 +21,6 @@ crate::on_every_store!(
     an_endpoint_that_anyone_may_post_to_can_stop_texts_and_not_start_them,
     an_erased_person_stays_opted_out_and_nothing_else_is_left,
     what_was_received_before_an_erasure_leaves_no_evidence,
-    a_phone_has_statements_towards_a_bounded_number_of_senders,
     what_is_exported_and_imported_elsewhere_is_the_same,
 );
 
@@ -253,20 +250,6 @@ async fn what_was_received_before_an_erasure_leaves_no_evidence(store: Arc<dyn S
     event.received_at_ms = u64::MAX / 2;
     assert_eq!(hear(&ledger, &event, &start).await, IN);
     assert_eq!(ledger.history("default", PHONE).await.expect("the store answers").len(), 1);
-}
-
-async fn a_phone_has_statements_towards_a_bounded_number_of_senders(store: Arc<dyn Store>) {
-    let ledger = ledger(&store);
-    let stop = async |number: usize| {
-        let (event, mut said) = reply("STOP", Some(RECEIVED));
-        said.to = format!("{}", 10_000 + number);
-        hear(&ledger, &event, &said).await
-    };
-    for number in 0..CONSENT_SENDERS_AT_MOST {
-        assert_eq!(stop(number).await, OUT);
-    }
-    assert_eq!(stop(CONSENT_SENDERS_AT_MOST).await, Heard::Full);
-    assert_eq!(stop(0).await, Heard::Stands(Consent::Out), "those that are there go on");
 }
 
 async fn what_is_exported_and_imported_elsewhere_is_the_same(store: Arc<dyn Store>) {

@@ -33,6 +33,7 @@ mod interleavings;
 mod key_kinds;
 mod limits;
 mod linearizability;
+mod many_senders;
 mod model;
 mod operating;
 mod otp;

@@ -49,7 +49,7 @@ impl Config {
     #[must_use]
     pub fn tenants(&self) -> Vec<String> {
         let mut tenants = vec![self.raw.otp.tenant.clone()];
-        tenants.extend(self.raw.endpoint.iter().filter_map(|endpoint| endpoint.tenant.clone()));
+        tenants.extend(self.raw.endpoint.iter().map(|endpoint| endpoint.tenant.clone()));
         tenants.sort();
         tenants.dedup();
         tenants

@@ -76,7 +76,7 @@ impl Reader<'_> {
     fn settings(&self, raw: &RawEndpoint) -> Result<EndpointSettings, ConfigError> {
         Ok(EndpointSettings {
             name: self.name.to_owned(),
-            tenant: raw.tenant.as_deref().unwrap_or(self.config.tenant()).to_owned(),
+            tenant: raw.tenant.clone(),
             dialect: self.dialect(raw.dialect.as_deref())?,
             authentication: self.authentication(raw)?,
             secrets: (1..)

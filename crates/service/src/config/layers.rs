@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::schema::{Key, Kind, LISTS, SECTIONS, path, sibling};
+use super::schema::{ENDPOINTS, Key, Kind, LISTS, SECTIONS, entry_path, path, sibling};
 use super::{ConfigError, check};
 
 /// The file that is read when none is named, if it exists.
@@ -70,6 +70,26 @@ impl Layers {
             let entry = entry.as_table_mut()?;
             Some((entry.get("name")?.as_str()?.to_owned(), entry))
         })
+    }
+
+    /// Gives every endpoint without a tenant that of codes and texts, once all layers have been read: what somebody texts
+    /// to us counts for whoever texts them.
+    pub(super) fn fill_tenants(&mut self) {
+        let (of_codes, of_endpoint) =
+            (path("otp", "tenant"), |name: &str| entry_path(ENDPOINTS, name, "tenant"));
+        let origin = self.origins.get(&of_codes).cloned();
+        let Some(tenant) = self.table.get("otp").and_then(|otp| otp.get("tenant")).cloned() else { return };
+        let mut inherited = Vec::new();
+        let endpoints = self.table.get_mut(ENDPOINTS).and_then(Value::as_array_mut);
+        // One without a name too: it is refused later, by a message that says so.
+        for endpoint in endpoints.into_iter().flatten().filter_map(Value::as_table_mut) {
+            if !endpoint.contains_key("tenant") {
+                endpoint.insert("tenant".to_owned(), tenant.clone());
+                inherited.extend(endpoint.get("name").and_then(Value::as_str).map(of_endpoint));
+            }
+        }
+        let origins = inherited.into_iter().filter_map(|path| Some((path, origin.clone()?)));
+        self.origins.extend(origins);
     }
 
     fn add_file(&mut self, mut table: Table) -> Result<(), ConfigError> {

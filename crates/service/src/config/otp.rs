@@ -47,7 +47,6 @@ impl Config {
             fixed_codes,
             opt_out_senders: otp.opt_out_senders.clone(),
             codes_after_stop: self.codes_after_stop(),
-            consent_words: self.consent()?.keywords,
             risk: self.accepted_risk(),
             ..OtpSettings::new(otp.tenant.clone(), countries, key, peppers)
         };

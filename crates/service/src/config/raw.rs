@@ -176,8 +176,7 @@ pub(super) struct RawForward {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawEndpoint {
     pub(super) name: Option<String>,
-    /// That of the codes, where it is not set.
-    pub(super) tenant: Option<String>,
+    pub(super) tenant: String,
     pub(super) dialect: Option<String>,
     pub(super) rate_per_second: Option<u64>,
     pub(super) pointers: Option<PointerSettings>,

@@ -187,6 +187,7 @@ pub(super) const ENDPOINTS: &str = "endpoint";
 /// The keys of an `[[endpoint]]`. The name is what the others are found by.
 pub(super) const ENDPOINT: &[Key] = &[
     Key::new("name", Text),
+    // That of `otp` unless it is set: see `Layers::fill_tenants`.
     Key::new("tenant", Text),
     Key::new("dialect", Text),
     Key::new("rate_per_second", Number),

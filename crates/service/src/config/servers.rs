@@ -99,7 +99,7 @@ impl Config {
             body_limit: body_limit as usize,
             max_stream_depth: ingest.max_stream_depth,
             rates: self.rates()?,
-            warnings: warnings(&endpoints, spool.as_ref()),
+            warnings: warnings(&endpoints, self.tenant(), spool.as_ref()),
             spool,
             endpoints,
         })
@@ -223,8 +223,14 @@ impl Config {
     }
 }
 
-fn warnings(endpoints: &[Endpoint], spool: Option<&SpoolSettings>) -> Vec<String> {
+fn warnings(endpoints: &[Endpoint], tenant: &str, spool: Option<&SpoolSettings>) -> Vec<String> {
     let mut warnings = endpoint_warnings(endpoints);
+    // Consent is kept under the tenant of the endpoint, and asked for under that of codes and texts.
+    if !endpoints.is_empty() && endpoints.iter().all(|endpoint| endpoint.tenant() != tenant) {
+        warnings.push(format!(
+            "no endpoint has the tenant of codes and texts (otp.tenant, {tenant:?}): no STOP stops them"
+        ));
+    }
     if spool.is_some_and(|spool| spool.fingerprint_key.is_none()) {
         warnings.push(
             "otp.fingerprint_key is not set: texts of people who are erased while they are in the spool are stored"

@@ -47,9 +47,20 @@ impl Handler for KeepConsent {
                 );
                 count_review("opted_out_unread");
             }
+            // Not an error: rules, forwards and handlers of an application still have to see what was said.
+            Heard::OutOfAll => {
+                tracing::warn!(
+                    event = %event.id,
+                    "a STOP holds towards all of our numbers: its sender has opted in or out of as many as are kept"
+                );
+                count_full("out_of_all");
+            }
             Heard::Full => {
-                let reason = "the sender has opted in or out of as many of our numbers as are kept";
-                return Err(HandlerError::fatal(reason));
+                tracing::warn!(
+                    event = %event.id,
+                    "an opt-in is not kept: its sender has opted in or out of as many of our numbers as are kept"
+                );
+                count_full("not_kept");
             }
         }
         Ok(())
@@ -67,4 +78,8 @@ fn changed(event: &Event, consent: Consent) {
 
 fn count_review(outcome: &'static str) {
     metrics::counter!("textproof_worker_consent_reviews_total", "outcome" => outcome).increment(1);
+}
+
+fn count_full(outcome: &'static str) {
+    metrics::counter!("textproof_worker_consent_full_total", "outcome" => outcome).increment(1);
 }

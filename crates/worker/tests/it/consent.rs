@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use textproof::{consent::ConsentLedger, rule::Template};
+use textproof::{consent::ConsentLedger, event::Content, rule::Template, store::CONSENT_SENDERS_AT_MOST};
 use worker::{
     Handler,
     handlers::{ApplyRules, HelpAnswer, KeepConsent},
@@ -104,4 +104,31 @@ async fn a_text_to_be_read_waits_and_everybody_else_still_gets_it() {
     }
     assert_eq!(handlers.ledger.reviews("default").await.expect("the store answers").len(), 1);
     assert_eq!(handlers.forwards.sent.lock().expect("no panic").len(), 2);
+}
+
+/// By an endpoint that anyone may post to, a stranger can fill what is kept of somebody.
+#[tokio::test]
+async fn nothing_that_somebody_says_to_too_many_numbers_is_kept_from_the_handlers_after_it() {
+    let desk = Desk::new();
+    let handlers = Handlers::new(&desk, &[]);
+    let on = async |number: u64, to: &str, words: &str| {
+        let mut event = text(number, PHONE, words);
+        if let Content::Reply(reply) = &mut event.content {
+            reply.to = to.to_owned();
+        }
+        handlers.consent.handle(&event).await.expect("consent swallows no event");
+        handlers.rules.handle(&event).await.expect("it is sent, or need not be");
+    };
+    for number in 0..CONSENT_SENDERS_AT_MOST as u64 {
+        on(number, &format!("{}", 10_000 + number), "STOP").await;
+    }
+    let forwarded = || handlers.forwards.sent.lock().expect("no panic").len();
+    let before = forwarded();
+    for (number, words) in [(1_000, "START"), (1_001, "STOP"), (1_002, "hello")] {
+        on(number, "552", words).await;
+    }
+    assert_eq!(forwarded() - before, 3);
+    let opted_out = handlers.ledger.opted_out("default", PHONE, Some("552")).await;
+    assert!(opted_out.expect("the store answers"), "a STOP holds, though there is no place for it");
+    assert_eq!(bodies(&desk).len(), 1, "only what came before the STOP is answered");
 }

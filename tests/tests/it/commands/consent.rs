@@ -273,6 +273,12 @@ async fn people_elsewhere_and_on_landlines_are_shown_and_erased_too() {
         let shown = consent(&desk.world, &["show", phone]).await.json();
         assert_eq!((&shown["in_force"][0]["consent"], &shown["ledger"]), (&json!("out"), &json!([])));
     }
+    // Without a plus it is read as for codes, and never as somebody's abroad.
+    for (written, masked) in [("021 123 4567", "+64…67"), ("2917123456", "+64…56"), ("61412345678", "+61…78")]
+    {
+        assert_eq!(desk.run(&["--json", "erase", written]).await.json()["phone"], masked, "{written}");
+    }
+    assert_eq!(desk.run(&["--json", "erase", "+2917123456"]).await.json()["phone"], "+291…56");
 }
 
 #[tokio::test]

@@ -91,9 +91,11 @@ impl Import<'_> {
             return Ok(());
         }
         match self.ledger.import(imported, now_ms()).await.with_context(so_far)? {
-            ConsentRecorded::Changed => self.came_to.changed += 1,
+            ConsentRecorded::Changed | ConsentRecorded::OutOfAll => self.came_to.changed += 1,
             ConsentRecorded::Stands => self.came_to.stand += 1,
-            ConsentRecorded::Full => self.bad(number, "the phone has statements towards 64 senders already"),
+            ConsentRecorded::Full => {
+                self.bad(number, "an opt-in of a phone that has statements towards 64 senders already");
+            }
         }
         Ok(())
     }

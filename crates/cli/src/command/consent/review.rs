@@ -16,6 +16,9 @@ use crate::{
     output,
 };
 
+/// Digits of the longest short code: nobody's own number.
+const SHORT_CODE: usize = 6;
+
 pub(super) async fn run(
     config: &Config,
     ledger: &ConsentLedger,
@@ -126,7 +129,39 @@ fn entry(tenant: &str, text: &Waiting, json: bool) -> Value {
     })
 }
 
+/// Who said it, as numbers are shown; a national number, or what else a gateway calls a sender, is cut as short.
 fn masked(said: &Statement) -> String {
     PhoneNumber::parse_international(&said.phone)
-        .map_or_else(|_| said.phone.escape_debug().to_string(), |phone| phone.masked())
+        .map_or_else(|_| shortened(&said.phone), |phone| phone.masked())
+}
+
+/// The first two characters and the last two, of what is longer than a short code.
+fn shortened(sender: &str) -> String {
+    let characters: Vec<char> = sender.chars().collect();
+    let escaped = |part: &[char]| part.iter().flat_map(|c| c.escape_debug()).collect::<String>();
+    match &characters[..] {
+        [one, two, .., before, last] if characters.len() > SHORT_CODE => {
+            format!("{}…{}", escaped(&[*one, *two]), escaped(&[*before, *last]))
+        }
+        short => escaped(short),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn who_is_no_international_number_is_shortened_too() {
+        for (sender, shown) in [
+            ("0211234567", "02…67"),
+            ("021 123 4567", "02…67"),
+            ("552", "552"),
+            ("123456", "123456"),
+            ("1234567", "12…67"),
+            ("Acme Limited", "Ac…ed"),
+            ("\u{1b}[2J\u{202e}4567", "\\u{1b}[…67"),
+            ("", ""),
+        ] {
+            assert_eq!(super::shortened(sender), shown, "{sender:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use textproof::{
     consent::{ConsentLedger, InForce, Statement},
-    store::{LedgerEntry, LedgerKind},
+    store::{LedgerEntry, LedgerKind, every_sender},
 };
 use textproof_service::config::Config;
 
@@ -42,9 +42,11 @@ pub(super) async fn run(
 }
 
 fn stands(statement: &InForce) -> Value {
+    let of_all = statement.register.sender == every_sender();
+    let sender = statement.said.as_ref().map(|said| said.sender.as_str());
     json!({
         "consent": word(statement.consent),
-        "sender": statement.said.as_ref().map(|said| &said.sender),
+        "sender": sender.or(of_all.then_some("all")),
         "at": time(statement.at_ms),
         "event_id": statement.event.as_ref().map(ToString::to_string),
     })

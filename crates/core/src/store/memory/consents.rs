@@ -10,8 +10,10 @@ use crate::{
     secret::Fingerprint,
     store::{
         CONSENT_SENDERS_AT_MOST, Consent, ConsentChange, ConsentRecorded, ConsentRegister, ConsentStore,
-        LEDGER_AT_MOST, LedgerEntry, LedgerKind, REVIEWS_AT_MOST, REVIEWS_OF_ONE_AT_MOST, Review,
-        ReviewAdded, StoreError, consents::consent_shard,
+        LEDGER_AT_MOST, LEDGER_OF_PHONE_AT_MOST, LedgerEntry, LedgerKind, REVIEWS_AT_MOST,
+        REVIEWS_OF_ONE_AT_MOST, Review, ReviewAdded, StoreError,
+        consents::{consent_shard, drop_covered, standing},
+        every_sender,
     },
 };
 
@@ -31,9 +33,54 @@ struct Phone {
 }
 
 impl Phone {
+    /// The opt-out of every sender, if there is one.
+    fn every(&self) -> Option<&ConsentChange> {
+        self.registers.get(every_sender().as_str()).filter(|change| change.consent == Consent::Out)
+    }
+
+    /// Merges into the register of the sender, or into that of all of them when there is no place for it.
+    fn merge(&mut self, sender: &str, change: &ConsentChange) -> ConsentRecorded {
+        let every = every_sender();
+        let (mut sender, mut came_to) = (sender, ConsentRecorded::Changed);
+        if sender != every.as_str() && self.every().is_some_and(|every| every.covers(change)) {
+            return ConsentRecorded::Stands;
+        }
+        let mut change = change.clone();
+        if !self.registers.contains_key(sender) && sender != every.as_str() && !self.has_room() {
+            if change.consent == Consent::In {
+                return ConsentRecorded::Full;
+            }
+            (sender, came_to) = (every.as_str(), ConsentRecorded::OutOfAll);
+            change.evidence = None;
+        }
+        let known = self.registers.get(sender);
+        let says_the_same =
+            known.is_some_and(|known| (known.consent, known.at_ms) == (change.consent, change.at_ms));
+        if known.is_some_and(|known| !change.wins_over(known)) {
+            return ConsentRecorded::Stands;
+        }
+        self.registers.insert(sender.to_owned(), change);
+        if says_the_same { ConsentRecorded::Stands } else { came_to }
+    }
+
+    /// Whether one more sender has a place, after what an opt-out of every sender covers has given way.
+    fn has_room(&mut self) -> bool {
+        let every = every_sender();
+        let senders = |phone: &Self| phone.registers.keys().filter(|name| *name != every.as_str()).count();
+        if senders(self) >= CONSENT_SENDERS_AT_MOST
+            && let Some(of_all) = self.every().cloned()
+        {
+            self.registers.retain(|name, change| name == every.as_str() || !of_all.covers(change));
+        }
+        senders(self) < CONSENT_SENDERS_AT_MOST
+    }
+
     /// Whether the entry is new, or answers what was asked.
     fn note(&mut self, entry: LedgerEntry) -> bool {
-        let ours = self.ledger.entry(entry.sender.as_str().to_owned()).or_default();
+        let sender = entry.sender.as_str().to_owned();
+        let of_others: usize =
+            self.ledger.iter().filter(|(name, _)| **name != sender).map(|(_, entries)| entries.len()).sum();
+        let ours = self.ledger.entry(sender).or_default();
         let known = ours.get(&entry.evidence.event).map(|known| known.kind);
         let new = match known {
             None => true,
@@ -43,7 +90,7 @@ impl Phone {
         if new {
             ours.insert(entry.evidence.event.clone(), entry);
         }
-        while ours.len() > LEDGER_AT_MOST {
+        while ours.len() > LEDGER_AT_MOST || of_others + ours.len() > LEDGER_OF_PHONE_AT_MOST {
             let oldest = ours.iter().min_by_key(|(event, entry)| (entry.at_ms, (*event).clone()));
             let Some(oldest) = oldest.map(|(event, _)| event.clone()) else { break };
             ours.remove(&oldest);
@@ -68,16 +115,9 @@ impl ConsentStore for MemoryStore {
             at_ms: change.at_ms,
         };
         let phone = state.consents.phones.entry(register.phone.clone()).or_default();
-        let sender = register.sender.as_str();
-        let known = phone.registers.get(sender);
-        if known.is_none() && phone.registers.len() >= CONSENT_SENDERS_AT_MOST {
-            return Ok(ConsentRecorded::Full);
-        }
-        let says_the_same =
-            known.is_some_and(|known| (known.consent, known.at_ms) == (change.consent, change.at_ms));
-        let wins = known.is_none_or(|known| change.wins_over(known));
-        if wins {
-            phone.registers.insert(sender.to_owned(), change.clone());
+        let recorded = phone.merge(register.sender.as_str(), &change);
+        if recorded == ConsentRecorded::Full {
+            return Ok(recorded);
         }
         if let Some(evidence) = change.evidence {
             let kind = match change.consent {
@@ -87,7 +127,7 @@ impl ConsentStore for MemoryStore {
             let sender = register.sender.clone();
             phone.note(LedgerEntry { sender, kind, at_ms: change.at_ms, evidence });
         }
-        Ok(if wins && !says_the_same { ConsentRecorded::Changed } else { ConsentRecorded::Stands })
+        Ok(recorded)
     }
 
     async fn note_consent(
@@ -104,7 +144,9 @@ impl ConsentStore for MemoryStore {
     async fn consent(&self, register: &ConsentRegister) -> Result<Option<ConsentChange>, StoreError> {
         let (state, _) = self.step();
         let phone = state.consents.phones.get(&register.phone);
-        Ok(phone.and_then(|phone| phone.registers.get(register.sender.as_str())).cloned())
+        let sender = register.sender.as_str();
+        let register = |name: &str| phone.and_then(|phone| phone.registers.get(name)).cloned();
+        Ok(standing(register(sender), register(every_sender().as_str())))
     }
 
     async fn consents(&self, phone: &Fingerprint) -> Result<Vec<(Fingerprint, ConsentChange)>, StoreError> {
@@ -112,7 +154,9 @@ impl ConsentStore for MemoryStore {
         let registers = state.consents.phones.get(phone).into_iter().flat_map(|phone| &phone.registers);
         let named =
             registers.filter_map(|(sender, change)| Some((Fingerprint::parse(sender)?, change.clone())));
-        Ok(named.collect())
+        let mut named = named.collect();
+        drop_covered(&mut named);
+        Ok(named)
     }
 
     async fn consent_ledger(&self, phone: &Fingerprint) -> Result<Vec<LedgerEntry>, StoreError> {

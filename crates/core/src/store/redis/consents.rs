@@ -14,8 +14,10 @@ use crate::{
     secret::Fingerprint,
     store::{
         CONSENT_SENDERS_AT_MOST, Consent, ConsentChange, ConsentRecorded, ConsentRegister, ConsentStore,
-        Evidence, LEDGER_AT_MOST, LedgerEntry, LedgerKind, REVIEWS_AT_MOST, REVIEWS_OF_ONE_AT_MOST, Review,
-        ReviewAdded, StoreError, consents::consent_shard,
+        Evidence, LEDGER_AT_MOST, LEDGER_OF_PHONE_AT_MOST, LedgerEntry, LedgerKind, REVIEWS_AT_MOST,
+        REVIEWS_OF_ONE_AT_MOST, Review, ReviewAdded, StoreError,
+        consents::{consent_shard, drop_covered, standing},
+        every_sender,
     },
 };
 
@@ -39,6 +41,7 @@ impl ConsentStore for RedisStore {
         // After the register, whatever came of it: a repeat makes up for a crash in between.
         self.list_phone(&register.phone).await?;
         Ok(match recorded {
+            2 => ConsentRecorded::OutOfAll,
             1 => ConsentRecorded::Changed,
             0 => ConsentRecorded::Stands,
             _ => ConsentRecorded::Full,
@@ -59,14 +62,17 @@ impl ConsentStore for RedisStore {
 
     async fn consent(&self, register: &ConsentRegister) -> Result<Option<ConsentChange>, StoreError> {
         const ACTION: &str = "read consent";
-        let entry: Option<Vec<u8>> = redis::cmd("HGET")
+        let (one, every): (Option<Vec<u8>>, Option<Vec<u8>>) = redis::cmd("HMGET")
             .arg(self.keys.consents(&register.phone))
-            .arg(register.sender.as_str())
+            .arg(&[register.sender.as_str(), every_sender().as_str()])
             .query_async(&mut self.connections.shared())
             .await
             .map_err(|source| StoreError::Unavailable { action: ACTION, source })?;
-        let unreadable = StoreError::Unreadable { action: ACTION };
-        entry.map(|entry| read_change(&entry).ok_or(unreadable)).transpose()
+        let read = |entry: Option<Vec<u8>>| {
+            let unreadable = StoreError::Unreadable { action: ACTION };
+            entry.map(|entry| read_change(&entry).ok_or(unreadable)).transpose()
+        };
+        Ok(standing(read(one)?, read(every)?))
     }
 
     async fn consents(&self, phone: &Fingerprint) -> Result<Vec<(Fingerprint, ConsentChange)>, StoreError> {
@@ -82,6 +88,7 @@ impl ConsentStore for RedisStore {
             .map(read)
             .collect::<Result<_, _>>()?;
         found.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+        drop_covered(&mut found);
         Ok(found)
     }
 
@@ -201,9 +208,11 @@ impl RedisStore {
             .bytes(evidence.map_or(&[][..], |evidence| &evidence.sealed))
             .number(received_at_ms)
             .number(CONSENT_SENDERS_AT_MOST as u64)
-            .number(LEDGER_AT_MOST as u64);
+            .number(LEDGER_AT_MOST as u64)
+            .number(LEDGER_OF_PHONE_AT_MOST as u64)
+            .bytes(every_sender().as_str());
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
-        signed(&reply).filter(|reply| (-1..=1).contains(reply)).ok_or_else(|| call.unreadable())
+        signed(&reply).filter(|reply| (-1..=2).contains(reply)).ok_or_else(|| call.unreadable())
     }
 
     async fn list_phone(&self, phone: &Fingerprint) -> Result<(), StoreError> {

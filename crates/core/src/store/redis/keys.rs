@@ -13,7 +13,7 @@
 //! | `{p}:m` | string | message ids, see `lua/settle_send.lua` | 8 days |
 //! | `{p}:x` | string | when the phone was erased, ms | 7 days |
 //! | `{p}:o` | hash | consent registers by sender, see `lua/consent.lua` | none: an opt-out holds until the person opts in |
-//! | `{p}:h` | hash | consent ledger: 16 entries for each sender | none: evidence, for as long as the opt-out; `erase` removes it |
+//! | `{p}:h` | hash | consent ledger: 16 entries for each sender, 1,024 at most | none: evidence, for as long as the opt-out; `erase` removes it |
 //! | `{o<0..63>}:op` | set | phones that have registers, for `consent export` | none: as long as the registers |
 //! | `{v<tenant>}:v` | hash | review list, see `lua/add_review.lua` | none: at most 1,000, until somebody resolves them |
 //! | `{l<subject>}:ls` | string | sends charged to an address or tenant, see `lua/limits.lua` | until they are used up |

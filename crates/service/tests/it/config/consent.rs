@@ -57,3 +57,43 @@ fn codes_after_a_stop_are_sent_unless_told_otherwise() {
         assert_eq!(config.require_otp().unwrap().codes_after_stop, sent, "{value:?}");
     }
 }
+
+/// A STOP counts for the tenant of its endpoint, and whoever sends asks for `otp.tenant`.
+#[test]
+fn an_endpoint_has_the_tenant_of_codes_and_texts_unless_it_says_otherwise() {
+    let endpoints = "[[endpoint]]\nname = 'a'\ndialect = 'connexus'\ninsecure = true\n\
+                     [[endpoint]]\nname = 'b'\ntenant = 'other'\ndialect = 'connexus'\ninsecure = true\n";
+    let by_file = load(&format!("[otp]\ntenant = 'acme'\n{endpoints}"), &[]).unwrap();
+    let by_variable = load(endpoints, &[("TEXTPROOF_OTP_TENANT", "acme")]).unwrap();
+    for config in [by_file, by_variable] {
+        let read = config.endpoints().unwrap();
+        assert_eq!(
+            read.iter().map(textproof::webhook::Endpoint::tenant).collect::<Vec<_>>(),
+            ["acme", "other"]
+        );
+        assert_eq!(config.endpoint_settings("a").unwrap().unwrap().tenant, "acme");
+        assert_eq!(config.tenants(), ["acme", "other"]);
+        assert_eq!(config.effective()["endpoint"][0]["tenant"], "acme", "it is shown as it counts");
+    }
+    let set = [("TEXTPROOF_OTP_TENANT", "acme"), ("TEXTPROOF_ENDPOINT_A_TENANT", "more")];
+    assert_eq!(load(endpoints, &set).unwrap().endpoints().unwrap()[0].tenant(), "more");
+    assert_eq!(load(endpoints, &[]).unwrap().endpoints().unwrap()[0].tenant(), "default");
+}
+
+#[test]
+fn a_tenant_of_codes_that_no_endpoint_has_is_warned_of() {
+    let endpoint = "[[endpoint]]\nname = 'a'\ntenant = 'acme'\ndialect = 'connexus'\ninsecure = true\n";
+    let warned = |text: &str| {
+        let warnings = load(text, &[]).unwrap().require_ingest().unwrap().warnings;
+        warnings.into_iter().filter(|warning| warning.contains("otp.tenant")).collect::<Vec<_>>()
+    };
+    let expected =
+        "no endpoint has the tenant of codes and texts (otp.tenant, \"default\"): no STOP stops them";
+    assert_eq!(warned(endpoint), [expected]);
+    assert!(warned(&format!("[otp]\ntenant = 'acme'\n{endpoint}")).is_empty());
+    assert!(
+        warned(&format!("{endpoint}{}", endpoint.replace("'a'", "'b'").replace("acme", "default")))
+            .is_empty()
+    );
+    assert!(warned("").is_empty(), "no endpoint at all is another warning");
+}
