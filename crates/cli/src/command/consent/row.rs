@@ -100,8 +100,9 @@ impl Row {
 
     /// A row of CSV as it was before [`Row::columns`].
     pub(super) fn of_columns(mut self) -> Self {
-        for text in [&mut self.tenant, &mut self.phone, &mut self.sender, &mut self.endpoint, &mut self.word]
-        {
+        // All that are not one of a few words: a name in the store may begin with a hyphen.
+        let Self { tenant, phone, sender, endpoint, word, phone_name, sender_name, .. } = &mut self;
+        for text in [tenant, phone, sender, endpoint, word, phone_name, sender_name] {
             if let Some(quoted) = text.as_deref().and_then(|text| text.strip_prefix('\''))
                 && looks_like_a_formula(quoted)
             {
@@ -188,6 +189,13 @@ mod tests {
             let back = Row { sender: Some(written), ..Row::default() }.of_columns();
             assert_eq!(back.sender.as_deref(), Some(text));
         }
+        let name = "-AAAAAAAAAAAAAAAAAAAAA";
+        let (phone_name, sender_name) = (Some(name.to_owned()), Some(name.to_owned()));
+        let row = Row { phone_name, sender_name, ..Row::default() };
+        let written = row.columns().map(|column| column.to_string());
+        let (phone_name, sender_name) = (Some(written[8].clone()), Some(written[9].clone()));
+        let back = Row { phone_name, sender_name, ..Row::default() }.of_columns();
+        assert_eq!((back.phone_name.as_deref(), back.sender_name.as_deref()), (Some(name), Some(name)));
         for text in ["+64211234567", "552", "Acme", "x=1", ""] {
             let row = Row { phone: Some(text.to_owned()), ..Row::default() };
             assert_eq!(row.columns()[1], text);
