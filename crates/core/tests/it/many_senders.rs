@@ -85,6 +85,7 @@ async fn a_start_after_it_counts_towards_its_sender_and_no_earlier_one_does(stor
     fill(&ledger, "START").await;
     assert_eq!(say_to(&ledger, "STOP", FULL, 10).await, Heard::OutOfAll);
     assert!(is_out(&ledger, 0).await, "an earlier opt-in: a STOP holds rather too widely");
+    assert_eq!(ledger.in_force("default", PHONE).await.expect("the store answers").len(), 1);
     for sender in [0, FULL, FULL + 1] {
         assert_eq!(say_to(&ledger, "START", sender, 9).await, Heard::Stands(Consent::In));
         assert_eq!(
@@ -147,6 +148,16 @@ async fn an_opt_out_of_every_sender_outlives_an_erasure_and_an_import(store: Arc
     // An operator who knows that it was a forger's undoes it.
     import(Consent::In, left[0].at_ms + 1).await;
     assert!(!is_out(&there, 7).await);
+
+    // An opt-in of every sender covers nothing: a STOP of its own holds, also one that is earlier.
+    let whose = Whose::Erased(left[0].register.clone());
+    let undone = Imported { whose, consent: Consent::In, at_ms: RECEIVED + 50, event: None };
+    here.import(undone, u64::MAX).await.expect("the store answers");
+    assert!(!is_out(&here, 7).await);
+    for ledger in [&here, &there] {
+        assert_eq!(say_to(ledger, "STOP", 7, 0).await, OUT);
+        assert!(is_out(ledger, 7).await && !is_out(ledger, 8).await);
+    }
 }
 
 /// Both stores side by side, and a model that keeps every statement: whoever has said STOP last is not texted.
