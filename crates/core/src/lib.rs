@@ -32,6 +32,7 @@ pub mod webhook;
 // What all of it rests on.
 mod error;
 mod folded;
+mod in_turn;
 pub mod store;
 
 pub use code::Code;

@@ -7,10 +7,11 @@ use crate::{
     breaker::{Breaker, health},
     consent::ConsentLedger,
     error::Error,
-    gateway::{Accepted, Certainty, Gateway, GatewayError, MessageClass, TextMessage},
+    gateway::{Accepted, Gateway, MessageClass, TextMessage},
+    in_turn::{Dispatched, in_turn},
     phone::PhoneNumber,
     secret::FingerprintKey,
-    store::{Admission, BreakerStore, Store},
+    store::Store,
 };
 
 /// Sends texts of one tenant through the gateways in turn: the next one only after a certain non-send.
@@ -97,35 +98,19 @@ impl Texts {
     }
 
     async fn dispatch(&self, message: &TextMessage<'_>) -> Result<TextOutcome, Error> {
-        let (mut not_sent, mut retry_after) = (None, None);
-        for gateway in self.gateways.iter() {
-            let name = gateway.name();
-            let store = Arc::clone(&self.store) as Arc<dyn BreakerStore>;
-            let breaker = Breaker::of_gateway(store, &self.fingerprint_key, name);
-            if let Admission::Open { retry_after: wait } = breaker.enter().await {
-                metrics::counter!("textproof_gateway_skipped_total", "gateway" => name).increment(1);
-                retry_after = Some(retry_after.map_or(wait, |known: std::time::Duration| known.min(wait)));
-                continue;
-            }
+        let call = async |gateway: &dyn Gateway, breaker: Breaker| {
             let result = gateway.send_text(message).await;
             breaker.report(health(&result)).await;
-            match result {
-                Ok(accepted) => return Ok(TextOutcome::Sent { gateway: name, accepted }),
-                Err(error) if error.certainty() == Certainty::Unknown => {
-                    tracing::warn!(%error, "nobody knows whether a text was sent");
-                    return Ok(TextOutcome::Unknown { gateway: name });
-                }
-                // No other gateway reaches a number that does not exist.
-                Err(error @ GatewayError::InvalidNumber { .. }) => return Err(error.into()),
-                Err(error) => {
-                    tracing::warn!(%error, "a gateway certainly did not send a text");
-                    not_sent = Some(error);
-                }
+            result
+        };
+        match in_turn(self.gateways.iter(), &self.store, &self.fingerprint_key, call).await {
+            Dispatched::Accepted { gateway, accepted } => Ok(TextOutcome::Sent { gateway, accepted }),
+            Dispatched::Unknown { gateway, error } => {
+                tracing::warn!(%error, "nobody knows whether a text was sent");
+                Ok(TextOutcome::Unknown { gateway })
             }
-        }
-        match not_sent {
-            Some(error) => Err(error.into()),
-            None => Err(Error::GatewaysOpen { retry_after: retry_after.unwrap_or_default() }),
+            Dispatched::NotSent(error) => Err(error.into()),
+            Dispatched::AllOpen { retry_after } => Err(Error::GatewaysOpen { retry_after }),
         }
     }
 }

@@ -6,10 +6,11 @@ use super::{Begun, Sending, Source};
 use crate::{
     error::Error,
     gateway::{CodeAccepted, CodeMessage, GatewayError},
+    in_turn::Dispatched,
     otp::{
         DeliveryState, RefusalReason, SendOutcome,
         derivation::Context,
-        dispatch::{Dispatched, dispatch},
+        dispatch::dispatch,
         idempotent::{Claimed, kept},
     },
     store::{CodeOrigin, MessageKey, Settle, Settlement},
@@ -78,7 +79,7 @@ impl Sending {
             Dispatched::Accepted { gateway, accepted } => {
                 self.accepted(context, begun, gateway, accepted).await
             }
-            Dispatched::Unknown(error) => {
+            Dispatched::Unknown { error, .. } => {
                 tracing::warn!(%error, phone = %self.phone, "nobody knows whether the text went out");
                 // Left open, the send counts as unknown too.
                 let _ = self.settle(context, Settlement::Unknown).await;
