@@ -124,7 +124,7 @@ impl Sentinel {
     /// How many of the sentinels name the primary that is used, and how many there are.
     pub(super) async fn votes(&self) -> (usize, usize) {
         let primary = self.found.borrow().primary.clone();
-        self.search.votes(primary.as_deref().and_then(|primary| primary.address.as_ref())).await
+        self.search.votes_for(primary.as_deref().and_then(|primary| primary.address.as_ref())).await
     }
 }
 

@@ -29,27 +29,17 @@ const ASK_AT_MOST: Duration = Duration::from_millis(200);
 /// The number that this process is configured with, and what is known of whether it holds.
 pub(super) struct Agreement {
     pub(super) configured: u16,
-    known: Mutex<Known>,
-}
-
-enum Known {
-    /// Nobody has asked yet, or another number held.
-    Nothing,
-    /// It held, and is asked again from then on.
-    Holds { ask: Instant },
+    /// It held, and is asked again from then on; none before somebody has answered, and after another number held.
+    ask_again: Mutex<Option<Instant>>,
 }
 
 impl Agreement {
     pub(super) fn new(configured: u16) -> Self {
-        Self { configured: configured.max(1), known: Mutex::new(Known::Nothing) }
+        Self { configured: configured.max(1), ask_again: Mutex::new(None) }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn holds(&self) {
-        *self.known() = Known::Holds { ask: Instant::now() + AGREED_FOR };
+    fn ask_again(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.ask_again.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,17 +51,17 @@ impl RedisStore {
     /// [`StoreError::OtherShards`] when another number holds.
     pub(super) async fn agreed_shards(&self) -> Result<u16, StoreError> {
         let configured = self.agreement.configured;
-        let is_known = match &mut *self.agreement.known() {
-            Known::Holds { ask } if *ask > Instant::now() => return Ok(configured),
+        let has_held = match &mut *self.agreement.ask_again() {
+            Some(then) if *then > Instant::now() => return Ok(configured),
             // One asks, however many come at the same time.
-            Known::Holds { ask } => {
-                *ask = Instant::now() + ASK_AGAIN;
+            Some(then) => {
+                *then = Instant::now() + ASK_AGAIN;
                 true
             }
-            Known::Nothing => false,
+            None => false,
         };
         let asked = self.agree_on_shards();
-        let holds = if is_known {
+        let holds = if has_held {
             match timeout(ASK_AT_MOST, asked).await {
                 Ok(Ok(holds)) => holds,
                 Ok(Err(_)) | Err(_) => return Ok(configured),
@@ -80,10 +70,10 @@ impl RedisStore {
             asked.await?
         };
         if holds != configured {
-            *self.agreement.known() = Known::Nothing;
+            *self.agreement.ask_again() = None;
             return Err(StoreError::OtherShards { configured, holds });
         }
-        self.agreement.holds();
+        *self.agreement.ask_again() = Some(Instant::now() + AGREED_FOR);
         Ok(configured)
     }
 }
@@ -161,7 +151,7 @@ mod tests {
     }
 
     fn grow_old(store: &RedisStore) {
-        *store.agreement.known() = Known::Holds { ask: Instant::now() };
+        *store.agreement.ask_again() = Some(Instant::now());
     }
 
     #[tokio::test]
@@ -172,7 +162,7 @@ mod tests {
         server.freeze();
         let both = futures_util::future::join(store.agreed_shards(), store.agreed_shards()).await;
         assert_eq!((both.0.unwrap(), both.1.unwrap()), (3, 3));
-        let Known::Holds { ask } = *store.agreement.known() else { panic!("it was forgotten") };
+        let ask = store.agreement.ask_again().expect("it was not forgotten");
         assert!(ask <= Instant::now() + ASK_AGAIN, "it is asked again soon");
         server.thaw();
         assert!(fresh.rewrite_shards(3, 4).await.unwrap());

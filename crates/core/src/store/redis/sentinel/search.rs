@@ -55,11 +55,7 @@ impl Search {
     /// Another server than this one, when more sentinels name it than name this one, and it is a primary. One that is cut
     /// off with an old primary must not take callers away from the present one.
     pub(super) async fn successor_of(&self, primary: &Node) -> Option<Arc<Node>> {
-        let named = join_all(self.sentinels.iter().map(|sentinel| self.ask(sentinel))).await;
-        let mut votes: HashMap<Address, usize> = HashMap::new();
-        for address in named.into_iter().flatten() {
-            *votes.entry(address).or_default() += 1;
-        }
+        let mut votes = self.votes().await;
         let present = primary.address.as_ref().and_then(|present| votes.remove(present)).unwrap_or_default();
         let (other, most) = votes.into_iter().max_by_key(|(_, votes)| *votes)?;
         if most <= present {
@@ -69,10 +65,19 @@ impl Search {
     }
 
     /// How many sentinels name this server, of how many.
-    pub(super) async fn votes(&self, primary: Option<&Address>) -> (usize, usize) {
+    pub(super) async fn votes_for(&self, primary: Option<&Address>) -> (usize, usize) {
+        let votes = self.votes().await;
+        (primary.and_then(|primary| votes.get(primary)).copied().unwrap_or_default(), self.sentinels.len())
+    }
+
+    /// How many sentinels name each server.
+    async fn votes(&self) -> HashMap<Address, usize> {
         let named = join_all(self.sentinels.iter().map(|sentinel| self.ask(sentinel))).await;
-        let same = |named: &RedisResult<Address>| primary.is_some() && named.as_ref().ok() == primary;
-        (named.iter().filter(|named| same(named)).count(), self.sentinels.len())
+        let mut votes = HashMap::new();
+        for address in named.into_iter().flatten() {
+            *votes.entry(address).or_default() += 1;
+        }
+        votes
     }
 
     /// The server as the log has it.
