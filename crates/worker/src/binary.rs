@@ -30,7 +30,8 @@ struct Arguments {
 }
 
 /// The whole `main` of a worker with handlers of your own, which `own` makes; they act on each event after
-/// consent and delivery reports, and before replies and forwards. It has the command line, the configuration and the health endpoints of the `worker` binary.
+/// consent and delivery reports, and before replies and forwards. It has the command line, the configuration and the
+/// health endpoints of the `worker` binary.
 ///
 /// `examples/own-handler` is one. An error of `own` ends the process with status 2.
 ///

@@ -96,7 +96,6 @@ impl Worker {
                 consumer,
                 places: places.clone(),
                 work: work.clone(),
-                suspect_was_last: false,
             };
             intakes.spawn(intake.run(shutdown.clone()));
         }

@@ -22,8 +22,6 @@ pub(crate) struct Intake {
     pub(crate) places: Places,
     pub(crate) work: Work,
     pub(crate) readiness: ShardReadiness,
-    /// Whether the last turn was for an entry that is taken alone: the next one is for the others.
-    pub(crate) suspect_was_last: bool,
 }
 
 type Taken = Vec<(Delivery, OwnedSemaphorePermit)>;
@@ -35,10 +33,12 @@ impl Intake {
         let mut running = JoinSet::new();
         let mut pause = SHORTEST_PAUSE;
         let mut had_nothing = false;
+        // Entries that are taken alone and the others take turns.
+        let mut suspect_was_last = false;
         while let Some(held) = shutdown.run_until_cancelled(self.places.some(had_nothing)).await {
             while running.try_join_next().is_some() {}
             // Not cut off by a stop: entries that were on their way would wait for their lease.
-            match self.take(held, &shutdown).await {
+            match self.take(held, &mut suspect_was_last, &shutdown).await {
                 Ok(taken) => {
                     pause = SHORTEST_PAUSE;
                     had_nothing = taken.is_empty();
@@ -72,9 +72,10 @@ impl Intake {
     async fn take(
         &mut self,
         mut held: OwnedSemaphorePermit,
+        suspect_was_last: &mut bool,
         shutdown: &CancellationToken,
     ) -> Result<Taken, StoreError> {
-        if !self.consumer.has_suspects() || std::mem::take(&mut self.suspect_was_last) {
+        if !self.consumer.has_suspects() || std::mem::take(suspect_was_last) {
             let deliveries = self.consumer.next(held.num_permits()).await?;
             return Ok(deliveries
                 .into_iter()
@@ -87,7 +88,7 @@ impl Intake {
         let Some(everything) = shutdown.run_until_cancelled(self.places.all()).await else {
             return Ok(Vec::new());
         };
-        self.suspect_was_last = true;
+        *suspect_was_last = true;
         let suspect = self.consumer.next_suspect().await?;
         Ok(suspect.map(|delivery| (delivery, everything)).into_iter().collect())
     }

@@ -77,16 +77,12 @@ impl AnswerRoutes {
         let Some(left) = call_timeout(CALL_AT_MOST) else { return no_time() };
         match timeout(left, gateway.prepare()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return judged(error, breaker, admission).await,
+            Ok(failed) => return ended(failed, breaker, admission).await,
             Err(_) => return no_time(),
         }
         let Some(left) = call_timeout(CALL_AT_MOST) else { return no_time() };
         match timeout(left, gateway.send_text(message)).await {
-            Ok(Ok(_)) => {
-                breaker.report(CallOutcome::Answered).await;
-                Called::Accepted
-            }
-            Ok(Err(error)) => judged(error, breaker, admission).await,
+            Ok(sent) => ended(sent, breaker, admission).await,
             Err(_) => {
                 breaker.report(CallOutcome::Failed).await;
                 Called::Unknown(format!("the gateway {name} did not answer in the time that was left"))
@@ -95,18 +91,18 @@ impl AnswerRoutes {
     }
 }
 
-/// What a failure means. It counts as a failure of the event only when the gateway was thought to be well: a probe that
-/// fails, and a gateway that asks for time, say nothing of the event.
-async fn judged(error: GatewayError, breaker: &Breaker, admission: Admission) -> Called {
-    let (certainty, refused) = (error.certainty(), is_final(&error));
-    let reason = error.to_string();
-    let outcome = health(&Err::<(), _>(error));
+/// Tells the breaker how it ended, and what that means for the event. It counts as a failure of the event only when the
+/// gateway was thought to be well: a probe that fails, and a gateway that asks for time, say nothing of the event.
+async fn ended<T>(result: Result<T, GatewayError>, breaker: &Breaker, admission: Admission) -> Called {
+    let outcome = health(&result);
     breaker.report(outcome).await;
-    match (certainty, outcome, admission) {
+    let Err(error) = result else { return Called::Accepted };
+    let reason = error.to_string();
+    match (error.certainty(), outcome, admission) {
         (Certainty::Unknown, ..) => Called::Unknown(reason),
         (_, CallOutcome::ToldToWait(wait), _) => Called::NotSent(HandlerError::later(reason, wait)),
         (_, CallOutcome::Failed, Admission::Probe) => Called::NotSent(HandlerError::later(reason, OPEN_FOR)),
-        _ if refused => Called::Refused(reason),
+        _ if is_final(&error) => Called::Refused(reason),
         _ => Called::NotSent(HandlerError::new(reason)),
     }
 }

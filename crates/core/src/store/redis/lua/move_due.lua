@@ -12,8 +12,10 @@ for at = 2, #ARGV do
   local packed = due and tonumber(due) <= now and redis.call('HGET', KEYS[3], id)
   if packed then
     local fields = cmsgpack.unpack(packed)
+    -- An earlier release put it off without the time since which it is tried.
+    local since = fields.w or time[1] .. '000'
     local position = redis.call('XADD', KEYS[1], '*', 'i', fields.i, 'c', fields.c, 'e', fields.e, 'r', fields.r,
-      'a', fields.a, 'f', fields.f, 'l', fields.l, 'w', fields.w or time[1] .. '000')
+      'a', fields.a, 'f', fields.f, 'l', fields.l, 'w', since)
     redis.call('ZREM', KEYS[2], id)
     redis.call('HDEL', KEYS[3], id)
     remark(mark, 'L', position, ARGV[1])

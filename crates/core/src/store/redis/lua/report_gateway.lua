@@ -10,7 +10,7 @@
 local outcome, ask, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local to_open, open_for, at_most = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local budget, kept = tonumber(ARGV[7]), ARGV[8]
-local ANSWERED, FAILED, TOLD_TO_WAIT = 1, 2, 3
+local ANSWERED, TOLD_TO_WAIT = 1, 3
 
 local known = redis.call('HMGET', KEYS[1], 'failures', 'opened', 'spent', 'until')
 local failures, opened = tonumber(known[1] or 0), tonumber(known[2] or 0)
@@ -31,11 +31,12 @@ if outcome == ANSWERED then
   end
   return 0
 end
-if open and outcome == FAILED then return 0 end
 if open then
-  -- Several may be told to wait at once: that is one opening, for the longest that was asked.
-  redis.call('HSET', KEYS[1], 'until', string.format('%.0f', math.max(open_until, now + ask)))
-  redis.call('PEXPIRE', KEYS[1], kept)
+  if outcome == TOLD_TO_WAIT then
+    -- Several may be told to wait at once: that is one opening, for the longest that was asked.
+    redis.call('HSET', KEYS[1], 'until', string.format('%.0f', math.max(open_until, now + ask)))
+    redis.call('PEXPIRE', KEYS[1], kept)
+  end
   return 0
 end
 
