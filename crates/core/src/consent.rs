@@ -204,8 +204,7 @@ impl ConsentLedger {
     /// Puts a text on the review list, once.
     async fn ask(&self, event: &Event, reply: &Reply, word: &str) -> Result<Heard, StoreError> {
         let register = self.register(&event.tenant, &reply.from, &reply.to);
-        let erased = self.store.erased_at_ms(&register.phone).await?;
-        if erased.is_some_and(|erased| event.received_at_ms <= erased) {
+        if self.was_erased(&register.phone, event).await? {
             return self.out_unread(event, reply, word).await;
         }
         // The ledger is written last: what stands there has been on the list, and may have been resolved since.
@@ -224,14 +223,19 @@ impl ConsentLedger {
             ReviewAdded::Full => return self.out_unread(event, reply, word).await,
         };
         // Erased meanwhile: whoever did that has looked through the list already.
-        let erased = self.store.erased_at_ms(&phone).await?;
-        if erased.is_some_and(|erased| event.received_at_ms <= erased) {
+        if self.was_erased(&phone, event).await? {
             self.store.remove_review(&self.review_list(&event.tenant), &review).await?;
             return self.out_unread(event, reply, word).await;
         }
         let entry = LedgerEntry { sender, kind: LedgerKind::Asked, at_ms, evidence };
         self.store.note_consent(&phone, &entry, event.received_at_ms).await?;
         Ok(Heard::ForReview { new })
+    }
+
+    /// Whether the phone has been erased since the event was received.
+    async fn was_erased(&self, phone: &Fingerprint, event: &Event) -> Result<bool, StoreError> {
+        let erased = self.store.erased_at_ms(phone).await?;
+        Ok(erased.is_some_and(|erased| event.received_at_ms <= erased))
     }
 
     /// Nobody will read it: whoever asked in other words is not texted. An opt-in that nobody vouches for is nothing.

@@ -16,7 +16,6 @@ use textproof_service::{assemble, config::Config, shutdown::shutdown_signal};
 use tokio::time::sleep;
 
 use self::fleet::Fleet;
-use super::printable::printable;
 use crate::{arguments::status::StatusOptions, output};
 
 /// A group may have very many consumers, and a dead letter may be as large as a webhook.
@@ -82,7 +81,7 @@ impl Look {
             return output::line(&fleet.object(&self.group).to_string());
         }
         let seconds = |age: Duration| json!(format!("{:.1} s", age.as_secs_f64()));
-        let reasons = fleet.reasons.iter().map(|(reason, count)| format!("{} {count}", one_line(reason)));
+        let reasons = fleet.reasons.iter().map(|(reason, count)| format!("{reason} {count}"));
         output::facts(
             false,
             &[
@@ -99,7 +98,7 @@ impl Look {
         )?;
         let rows = fleet.consumers.iter().map(|known| {
             let held = known.longest_held.as_secs_f64();
-            [one_line(&known.name), known.pending.to_string(), format!("{held:.1}")]
+            [known.name.clone(), known.pending.to_string(), format!("{held:.1}")]
         });
         output::line("")?;
         output::table(["consumer", "in hands", "longest, s"], rows)?;
@@ -112,9 +111,4 @@ impl Look {
         }
         Ok(())
     }
-}
-
-/// Names come from Redis, where anybody with its password may have put them.
-fn one_line(name: &str) -> String {
-    printable(name.as_bytes()).join(" ")
 }

@@ -172,11 +172,11 @@ impl Gateway for Connexus {
         self.call(&call, answer::text).await
     }
 
-    /// Obtains a token, or finds the fleet's: the gateway has no call that only checks one.
     async fn prepare(&self) -> Result<(), GatewayError> {
         self.check().await
     }
 
+    /// Obtains a token, or finds the fleet's: the gateway has no call that only checks one.
     async fn check(&self) -> Result<(), GatewayError> {
         self.token.get().await.map(drop).map_err(no_token)
     }

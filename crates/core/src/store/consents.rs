@@ -128,8 +128,8 @@ pub enum ReviewAdded {
 #[async_trait]
 pub trait ConsentStore: Send + Sync {
     /// Merges a statement and keeps it in the ledger. An opt-out of [`every_sender`] covers what is not later than it is;
-    /// what it covers gives way when there is no place for another sender. Of a statement that was received at or before the phone's
-    /// erasure only the bare state is kept.
+    /// what it covers gives way when there is no place for another sender. Of a statement that was received at or
+    /// before the phone's erasure only the bare state is kept.
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer; recording it again is safe.

@@ -3,8 +3,8 @@
 //! `WAIT` costs a round trip to the replicas, whatever it waits for. So there is one group under way at a time:
 //! the first call goes at once, and those that come meanwhile are the next group. A group is one pipeline over one
 //! dedicated connection, its scripts and then one `WAIT`, which covers all of them; see `durable` for why it must
-//! be that connection. On a cluster it goes to the server that owns the slot, which is the same for all events of a shard; each shard has a
-//! group of its own.
+//! be that connection. On a cluster it goes to the server that owns the slot, which is the same for all events of a
+//! shard; each shard has a group of its own.
 //!
 //! Each caller gets the answer to its own call. One that has gone away takes nothing from the others: groups are
 //! sent by a task of the store, and a call whose caller is gone before it was sent is left out.
