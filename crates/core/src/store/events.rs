@@ -179,21 +179,6 @@ pub trait EventStore: Send + Sync {
     async fn settle_events(&self, member: &GroupMember, ended: &[Completed])
     -> Result<Vec<bool>, StoreError>;
 
-    /// [`EventStore::settle_events`] for one.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store does not answer.
-    async fn settle_event(
-        &self,
-        member: &GroupMember,
-        event: &str,
-        claim: &Claim,
-    ) -> Result<bool, StoreError> {
-        let settlement = Completed { event: event.to_owned(), claim: claim.clone() };
-        let settled = self.settle_events(member, &[settlement]).await?;
-        Ok(settled.first().copied().unwrap_or_default())
-    }
-
     /// Gives an entry back so that the next sweep takes it at once and this start is not counted.
     ///
     /// # Errors

@@ -15,9 +15,9 @@ use textproof::{
     policy::{FailureLimits, SendLimits, Window},
     secret::{Fingerprint, PepperTag},
     store::{
-        Check, Checked, CodeKey, CodeMacs, CodeOrigin, Granted, MemoryStore, MessageKey, NewCode,
-        RedisSettings, RedisStore, RequestId, Reserve, Reserved, Settle, Settlement, Store, StoreError,
-        redis::KeyPrefix,
+        Check, Checked, CodeKey, CodeMacs, CodeOrigin, Completed, Entry, Granted, GroupMember, MemoryStore,
+        MessageKey, NewCode, RedisSettings, RedisStore, RequestId, Reserve, Reserved, Settle, Settlement,
+        Store, StoreError, redis::KeyPrefix,
     },
 };
 
@@ -66,6 +66,16 @@ pub(crate) fn redis_at(url: &str) -> Arc<dyn Store> {
 /// Runs test bodies at the same time. A panic names its file and line.
 pub(crate) async fn side_by_side(bodies: Vec<Pin<Box<dyn Future<Output = ()>>>>) {
     futures_util::future::join_all(bodies).await;
+}
+
+/// An entry that took effect.
+pub(crate) fn completed(entry: &Entry) -> Completed {
+    Completed { event: entry.id.clone(), claim: entry.claim.clone() }
+}
+
+/// Settles one entry; whether it was in this member's hands.
+pub(crate) async fn settle(store: &Arc<dyn Store>, member: &GroupMember, entry: &Entry) -> bool {
+    store.settle_events(member, &[completed(entry)]).await.expect("the store answers")[0]
 }
 
 /// A store on this cluster with a key prefix of its own.

@@ -7,7 +7,7 @@ use textproof::{
     store::{Detail, Entry, Failures, GroupMember, GroupState, Publish, Queue, Store},
 };
 
-use crate::fixture::millis;
+use crate::fixture::{millis, settle};
 
 crate::on_every_store!(
     nothing_is_there_at_first,
@@ -104,9 +104,7 @@ async fn what_left_the_stream_is_counted(store: Arc<dyn Store>) {
     }
     let before = state(&store, ALL).await;
     for entry in take(&store, "one", 2).await {
-        assert!(
-            store.settle_event(&member("one"), &entry.id, &entry.claim).await.expect("the store answers")
-        );
+        assert!(settle(&store, &member("one"), &entry).await);
     }
     let after = state(&store, ALL).await;
     assert_eq!((before.left, after.left), (Some(0), Some(2)));

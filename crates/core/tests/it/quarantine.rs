@@ -14,7 +14,7 @@ use textproof::{
     },
 };
 
-use crate::fixture::millis;
+use crate::fixture::{millis, settle};
 
 crate::on_every_store!(
     the_quarantine_is_read_page_by_page_from_either_end,
@@ -164,7 +164,7 @@ async fn a_replay_that_was_cut_off_is_no_second_event(store: Arc<dyn Store>) {
     let member = GroupMember { group: "textproof".into(), consumer: "one".into(), shard: 0 };
     let mut reader = store.reader(&member).await.expect("the store answers");
     let taken = reader.read(1, millis(20)).await.expect("the store answers").remove(0);
-    assert!(store.settle_event(&member, &taken.id, &taken.claim).await.expect("the store answers"));
+    assert!(settle(&store, &member, &taken).await);
 
     let replayed = quarantine.replay(&entry, &now()).await.expect("the store answers");
     assert_eq!(replayed, Replayed::Published(Published::Duplicate));

@@ -9,7 +9,7 @@ use textproof::{
     stream::{Consumer, ConsumerSettings},
 };
 
-use crate::fixture::{millis, redis};
+use crate::fixture::{millis, redis, settle};
 
 crate::on_every_store!(
     a_consumer_with_empty_hands_is_reaped_when_it_was_silent_long_enough,
@@ -45,14 +45,10 @@ async fn take(store: &Arc<dyn Store>, consumer: &str) -> Entry {
     reader.read(1, millis(20)).await.expect("the store answers").remove(0)
 }
 
-async fn settle(store: &Arc<dyn Store>, consumer: &str, entry: &Entry) -> bool {
-    store.settle_event(&member(consumer), &entry.id, &entry.claim).await.expect("the store answers")
-}
-
 /// Leaves the name of a process that has settled everything.
 async fn leave(store: &Arc<dyn Store>, consumer: &str) {
     let entry = take(store, consumer).await;
-    assert!(settle(store, consumer, &entry).await);
+    assert!(settle(store, &member(consumer), &entry).await);
 }
 
 async fn reap(store: &Arc<dyn Store>, silent: Duration, most: usize) -> u64 {
@@ -75,9 +71,9 @@ async fn a_consumer_with_an_entry_in_its_hands_is_never_reaped(store: Arc<dyn St
     let swept = store.sweep(&reaper, Duration::ZERO, "-", 10, Suspects::LeftOut).await;
     let swept = swept.expect("the store answers").entries;
     assert_eq!(swept.len(), 1, "its entry was not forgotten");
-    assert!(!settle(&store, "slow", &entry).await);
+    assert!(!settle(&store, &member("slow"), &entry).await);
     assert_eq!(reap(&store, Duration::ZERO, 10).await, 1, "its hands are empty now");
-    assert!(settle(&store, "reaper", &swept[0]).await);
+    assert!(settle(&store, &member("reaper"), &swept[0]).await);
 }
 
 async fn a_reaped_consumer_that_lives_is_back_with_its_next_entry(store: Arc<dyn Store>) {
@@ -87,7 +83,7 @@ async fn a_reaped_consumer_that_lives_is_back_with_its_next_entry(store: Arc<dyn
     assert_eq!(reap(&store, Duration::ZERO, 10).await, 1);
     publish(&store, "next").await;
     let entry = waiting.await.expect("no panic").expect("the store answers").remove(0);
-    assert!(settle(&store, "idle", &entry).await);
+    assert!(settle(&store, &member("idle"), &entry).await);
 }
 
 async fn no_more_are_reaped_than_was_said(store: Arc<dyn Store>) {
@@ -142,10 +138,14 @@ async fn a_running_consumer_looks_for_names_and_shows_its_own() {
     let mut consumer = Consumer::of_every_shard(store as Arc<dyn EventStore>, &settings).remove(0);
     let mut monitor = server.monitor().await;
     assert!(consumer.next(1).await.expect("the store answers").is_empty());
-    let digest = textproof::store::redis::scripts().into_iter().find(|script| script.name == "reap");
-    let digest = digest.expect("a script").digest;
     let lines = monitor.lines().await;
-    let call = lines.iter().find(|line| line.contains(&digest)).expect("it reaps");
-    assert!(call.contains("\"3600000\""), "{call}");
+    let call = |name: &str| {
+        let digest = textproof::store::redis::scripts().into_iter().find(|script| script.name == name);
+        let digest = digest.expect("a script").digest;
+        lines.iter().position(|line| line.contains(&digest)).expect("it is called")
+    };
+    let reaped = call("reap");
+    assert!(lines[reaped].contains("\"3600000\""), "{}", lines[reaped]);
+    assert!(reaped < call("sweep"), "with empty hands, since their lease would run meanwhile");
     assert!(idle(&server, "gone").await.is_some(), "an hour has not passed");
 }

@@ -11,7 +11,7 @@ use textproof::{
     },
 };
 
-use crate::fixture::millis;
+use crate::fixture::{millis, settle};
 
 crate::on_every_store!(
     an_event_that_is_put_off_comes_back_with_its_failures,
@@ -101,8 +101,7 @@ async fn an_event_that_is_put_off_comes_back_with_its_failures(store: Arc<dyn St
         "its starts are counted anew"
     );
     assert_eq!(publish(&store, "a").await, Published::Duplicate);
-    let settled = store.settle_event(&member("two"), &back.id, &back.claim).await;
-    assert!(settled.expect("the store answers"));
+    assert!(settle(&store, &member("two"), &back).await);
     assert_eq!(publish(&store, "a").await, Published::Duplicate);
 }
 
@@ -244,8 +243,7 @@ async fn an_entry_started_twice_without_an_answer_is_taken_alone(store: Arc<dyn 
     })
     .await;
     // The good one gets its answer, the process dies with the other two.
-    let settled = store.settle_event(&member("next"), &all[1].id, &all[1].claim).await;
-    assert!(settled.expect("the store answers"));
+    assert!(settle(&store, &member("next"), &all[1]).await);
     let left_out = eventually(PATIENCE, "the lease has ended again", async || {
         let swept = sweep(Suspects::LeftOut).await;
         assert!(swept.entries.is_empty(), "{swept:?}");

@@ -5,11 +5,14 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use futures_util::{FutureExt, future::join_all};
 use test_support::{TestRedis, eventually_true};
 use textproof::{
-    store::{Completed, Entry, EventStore, Published, Queue, Store, Suspects},
+    store::{EventStore, Published, Queue, Store, Suspects},
     stream::{Consumer, ConsumerSettings, Delivery},
 };
 
-use crate::events::{member, publish, read};
+use crate::{
+    events::{member, publish, read},
+    fixture::completed,
+};
 
 crate::on_every_store!(
     of_many_settled_at_once_each_is_settled_if_it_is_still_held,
@@ -18,10 +21,6 @@ crate::on_every_store!(
 );
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn completed(entry: &Entry) -> Completed {
-    Completed { event: entry.id.clone(), claim: entry.claim.clone() }
-}
 
 async fn depth(store: &Arc<dyn Store>) -> u64 {
     store.depth(Queue::Events).await.expect("the store answers")

@@ -7,7 +7,7 @@ use test_support::eventually_true;
 use textproof::{
     event::{Content, ContentDigest, DeliveryReport, DeliveryStatus, Event, EventId, Identity, Reply},
     secret::FingerprintKey,
-    store::{EventStore, GroupMember, MemoryStore, PhoneStore, Queue},
+    store::{Completed, EventStore, GroupMember, MemoryStore, PhoneStore, Queue},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -157,7 +157,8 @@ async fn a_full_stream_leaves_everything_in_the_spool_until_there_is_room() {
     let member = GroupMember { group: "test".into(), consumer: "one".into(), shard: 0 };
     let mut reader = store.reader(&member).await.expect("a reader");
     let entry = reader.read(1, Duration::ZERO).await.expect("the store answers").remove(0);
-    assert!(store.settle_event(&member, &entry.id, &entry.claim).await.expect("the store answers"));
+    let completed = Completed { event: entry.id, claim: entry.claim };
+    assert!(store.settle_events(&member, &[completed]).await.expect("the store answers")[0]);
     depth.ask(events.as_ref()).await;
     drainer.drain().await.expect("there is room");
     assert_eq!((spool.report().events, store.depth(Queue::Events).await.expect("a depth")), (0, 1));
