@@ -12,12 +12,16 @@ pub(crate) fn table<const N: usize>(
     headings: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> io::Result<()> {
+    line(&laid_out(headings, rows))
+}
+
+fn laid_out<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(headings.map(str::to_uppercase));
     for row in rows {
         table.add_row(row.map(|cell| one_line(&cell)));
     }
-    line(&table.trim_fmt())
+    table.trim_fmt()
 }
 
 /// The narrowest column of names, so that the shortest answers line up with each other.
@@ -63,4 +67,24 @@ fn text(value: &Value) -> String {
 /// Prints one line. A reader that has gone away (`| head`) is an error, not a panic.
 pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_strangers_chose_can_do_nothing_to_a_terminal() {
+        let (stranger, safe) = ("a\u{1b}[2J\nb", "a\\u{1b}[2J\\nb");
+        assert!(laid_out(["name"], [[stranger.to_owned()]]).contains(safe));
+        for (value, shown) in [
+            (json!(stranger), safe.to_owned()),
+            (json!([stranger]), safe.to_owned()),
+            (json!({ "name": stranger }), format!("name {safe}")),
+        ] {
+            assert_eq!(texts(&value), [shown]);
+        }
+    }
 }

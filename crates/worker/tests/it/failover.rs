@@ -12,7 +12,7 @@ use std::{
 use futures_util::future::join_all;
 use test_support::{RedisSentinel, TestCluster, eventually_true};
 use textproof::store::{EventStore, Queue, RedisSettings, RedisStore};
-use tokio::time::Instant;
+use tokio::time::{Instant, interval};
 use worker::WorkerOptions;
 
 use crate::fixture::{Doing, Logs, Recorder, Running, try_publish_to};
@@ -21,6 +21,8 @@ use crate::fixture::{Doing, Logs, Recorder, Running, try_publish_to};
 const RECOVERY: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_secs(30);
 const SENDERS: u32 = 8;
+/// Of each.
+const PACE: Duration = Duration::from_millis(2);
 
 /// Events that come all the time, and a worker.
 struct Load {
@@ -64,7 +66,9 @@ impl Load {
 
     /// One gateway. What is not acknowledged it sends no more: only what was counts.
     async fn send(&self, sender: u32) {
+        let mut pace = interval(PACE);
         for n in 0.. {
+            pace.tick().await;
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
@@ -72,7 +76,6 @@ impl Load {
             if try_publish_to(Arc::clone(&self.store), &text).await.is_ok() {
                 self.acknowledged.lock().expect("no panic").push(text);
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 

@@ -88,3 +88,17 @@ async fn a_receiver_that_asks_for_time_gets_it_and_it_is_nobodys_failure() {
     pass(&clock, minute);
     forwards.send("crm", &event(1)).await.expect("it arrives");
 }
+
+#[tokio::test]
+async fn a_forward_that_is_given_another_url_does_not_wait_for_the_old_one() {
+    let (receiver, other) = (TestReceiver::start().await, TestReceiver::start().await);
+    let (store, _clock) = stopped_clock();
+    let before = forwards(&store, vec![at("crm", &receiver)]);
+    receiver.says(503);
+    for number in 0..u64::from(FAILURES_TO_OPEN) {
+        assert_eq!(wait(&before, number).await, None, "a failure that counts");
+    }
+    assert!(wait(&before, 99).await.is_some(), "it is left alone");
+    let after = forwards(&store, vec![at("crm", &other)]);
+    after.send("crm", &event(99)).await.expect("it arrives");
+}
