@@ -2,6 +2,10 @@
 //!
 //! Each key of a section can be set as `TEXTPROOF_<SECTION>_<KEY>`, too; only further names stand here.
 
+mod lists;
+
+pub(super) use lists::{ENDPOINTS, FORWARDS, LISTS, RULES};
+
 /// What a value looks like, in the file and in a variable.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
@@ -55,7 +59,7 @@ pub(super) struct Section {
     pub(super) keys: &'static [Key],
 }
 
-use Kind::{Address, Flag, Number, Secret, Table, Tables, Target, Text, Texts, Time};
+use Kind::{Address, Flag, Number, Secret, Tables, Text, Texts, Time};
 
 const METRICS: &[&str] = &["TEXTPROOF_METRICS_BIND"];
 
@@ -172,109 +176,6 @@ const FIXED_CODE: &[Key] = &[
     Key::new("code", Secret),
     Key::new("code_file", Text),
     Key::new("ends", Time),
-];
-
-/// Every `[[list]]` of the file with the keys of its tables.
-pub(super) const LISTS: &[Section] = &[
-    Section { name: ENDPOINTS, keys: ENDPOINT },
-    Section { name: RULES, keys: RULE },
-    Section { name: FORWARDS, keys: FORWARD },
-];
-
-/// The name of the list of `[[endpoint]]` tables.
-pub(super) const ENDPOINTS: &str = "endpoint";
-
-/// The keys of an `[[endpoint]]`. The name is what the others are found by.
-pub(super) const ENDPOINT: &[Key] = &[
-    Key::new("name", Text),
-    // That of `otp` unless it is set: see `Layers::fill_tenants`.
-    Key::new("tenant", Text),
-    Key::new("dialect", Text),
-    Key::new("rate_per_second", Number),
-    Key::new("pointers", Table(POINTERS)),
-    Key::new(
-        "auth",
-        Table(&[
-            Key::new("scheme", Text),
-            Key::new("header", Text),
-            Key::new("prefix", Text),
-            Key::new("key_encoding", Text),
-            Key::new("user", Text),
-        ]),
-    ),
-    Key::new(
-        "secrets",
-        Tables(&[
-            Key::new("id", Text),
-            Key::new("value", Secret),
-            Key::new("value_file", Text),
-            Key::new("not_after", Time),
-        ]),
-    ),
-    Key::new("addresses", Texts),
-    Key::new("insecure", Flag).or("false"),
-];
-
-/// The name of the list of `[[rule]]` tables.
-pub(super) const RULES: &str = "rule";
-
-/// The keys of a `[[rule]]`.
-pub(super) const RULE: &[Key] = &[
-    Key::new("name", Text),
-    Key::new(
-        "match",
-        Table(&[
-            Key::new("exact", Text),
-            Key::new("contains", Text),
-            Key::new("regex", Text),
-            Key::new("any", Flag),
-            // It may be somebody's number, which no output holds in full.
-            Key::new("from", Secret),
-        ]),
-    ),
-    Key::new("reply", Text),
-    Key::new("forward", Texts),
-];
-
-/// The name of the list of `[[forward]]` tables.
-pub(super) const FORWARDS: &str = "forward";
-
-/// The keys of a `[[forward]]`. The name is what the others, and rules, find it by.
-pub(super) const FORWARD: &[Key] = &[
-    Key::new("name", Text),
-    Key::new("url", Target),
-    Key::new("secret", Secret),
-    Key::new("secret_file", Text),
-    Key::new("allow_private", Flag).or("false"),
-    Key::new("every_event", Flag).or("false"),
-];
-
-/// The keys of an endpoint's `pointers`: where the dialect `generic` finds what it reads.
-const POINTERS: &[Key] = &[
-    Key::new("type", Text),
-    Key::new("reply_types", Texts),
-    Key::new("report_types", Texts),
-    Key::new("other_types", Texts),
-    Key::new("message_id", Text),
-    Key::new("from", Text),
-    Key::new("to", Text),
-    Key::new("text", Text),
-    Key::new("reference", Text),
-    Key::new("timestamp", Text),
-    Key::new("status", Text),
-    Key::new("status_code", Text),
-    Key::new(
-        "statuses",
-        Table(&[
-            Key::new("accepted", Texts),
-            Key::new("expired", Texts),
-            Key::new("undelivered", Texts),
-            Key::new("rejected", Texts),
-            Key::new("blocked", Texts),
-            Key::new("delivered", Texts),
-        ]),
-    ),
-    Key::new("gateway", Text),
 ];
 
 /// The regular variable of a key: `TEXTPROOF_OTP_TTL_SECONDS`.
