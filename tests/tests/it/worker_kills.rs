@@ -46,10 +46,7 @@ async fn each_event_takes_effect_once_though_200_workers_die_between_effect_and_
         }
         assert_eq!(world.marks().await[&last], 'L', "round {round}");
         worker.kill9().await;
-        eventually_true(PATIENCE, "the dead worker's connections are gone", async || {
-            proxy.connections() == 0
-        })
-        .await;
+        gone(&proxy).await;
         proxy.clear();
     }
 
@@ -68,6 +65,12 @@ fn worker(world: &World, proxy: &FaultProxy) -> Process {
         .env("TEXTPROOF_REDIS_URL", format!("redis://{}", proxy.addr()))
         .env("TEXTPROOF_WORKER_LEASE_SECONDS", "1")
         .spawn()
+}
+
+/// Waits until nothing that a killed worker sent can reach Redis any more: what the proxy still held is thrown away.
+async fn gone(proxy: &FaultProxy) {
+    eventually_true(PATIENCE, "the dead worker's connections are gone", async || proxy.connections() == 0)
+        .await;
 }
 
 /// The events in the hands of consumers that were not there in an earlier round.

@@ -25,6 +25,7 @@ async fn names_of_killed_workers_are_reaped_and_their_pending_entry_is_not() {
     let mut holder = super::worker(&world, &proxy);
     proxy.held(1, PATIENCE).await;
     holder.kill9().await;
+    super::gone(&proxy).await;
     proxy.clear();
     for _ in 0..2 {
         let before = names(&world).await;
