@@ -251,6 +251,13 @@ pub trait EventStore: Send + Sync {
     /// [`StoreError`] when the store does not answer.
     async fn reap(&self, member: &GroupMember, silent: Duration, most: usize) -> Result<u64, StoreError>;
 
+    /// Removes the dead letters and the quarantined webhooks of a shard that were kept for 30 days; returns how many.
+    /// Burying and publishing do so too, for what comes to the shard.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer; asking again is safe.
+    async fn drop_expired(&self, shard: u16) -> Result<u64, StoreError>;
+
     /// Number of entries that are stored and not settled.
     ///
     /// # Errors

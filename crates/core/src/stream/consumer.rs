@@ -165,6 +165,16 @@ impl Consumer {
                 Ok(names) => tracing::info!(names, "removed consumers whose process is gone"),
                 Err(error) => tracing::debug!(%error, "consumers whose process is gone were not looked for"),
             }
+            match self.hands.store.drop_expired(self.hands.member.shard).await {
+                Ok(0) => {}
+                Ok(entries) => {
+                    tracing::warn!(
+                        entries,
+                        "dropped dead letters and quarantined webhooks after their 30 days"
+                    );
+                }
+                Err(error) => tracing::debug!(%error, "what was kept for 30 days was not looked for"),
+            }
             let pause = Duration::from_secs_f64(rand::rng().random_range(REAP_EVERY));
             self.next_reap = Instant::now() + pause;
         }

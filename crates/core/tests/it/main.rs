@@ -18,6 +18,7 @@ mod edges;
 mod event_erasure;
 mod event_kinds;
 mod events;
+mod expiry;
 mod failover;
 mod failures;
 mod faults;

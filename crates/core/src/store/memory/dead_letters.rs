@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, events::MarkState};
+use super::{
+    MemoryStore,
+    events::{Buried, MarkState},
+};
 use crate::store::{Backlog, DeadLetter, DeadLetterStore, Order, Queue, StoreError};
 
 #[async_trait]
@@ -20,7 +23,7 @@ impl DeadLetterStore for MemoryStore {
             Some(Ok(after)) => (after, after + 1),
             None => (u64::MAX, 0),
         };
-        let letter = |(_, buried): (&u64, &(DeadLetter, bool))| buried.0.clone();
+        let letter = |(_, buried): (&u64, &Buried)| buried.letter.clone();
         Ok(match order {
             Order::NewestFirst => dead.range(..after).rev().take(count).map(letter).collect(),
             Order::OldestFirst => dead.range(first..).take(count).map(letter).collect(),
@@ -30,7 +33,7 @@ impl DeadLetterStore for MemoryStore {
     async fn dead_letter_at(&self, position: &str) -> Result<Option<DeadLetter>, StoreError> {
         let (state, _) = self.step();
         let buried = position.parse().ok().and_then(|position: u64| state.events.dead.get(&position));
-        Ok(buried.map(|(letter, _)| letter.clone()))
+        Ok(buried.map(|buried| buried.letter.clone()))
     }
 
     async fn redrive(&self, letter: &DeadLetter) -> Result<bool, StoreError> {
@@ -38,7 +41,7 @@ impl DeadLetterStore for MemoryStore {
             let (mut state, now) = self.step();
             let taken =
                 letter.position.parse().ok().and_then(|position: u64| state.events.dead.remove(&position));
-            let Some((letter, conflict)) = taken else { return Ok(false) };
+            let Some(Buried { letter, conflict, .. }) = taken else { return Ok(false) };
             state.events.bring_back(&letter, conflict, now);
             true
         };

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{
     MemoryStore,
-    events::{MarkState, Queues},
+    events::{Buried, MarkState, Queues},
 };
 use crate::store::{ErasureStore, Place, Queue, StoreError, Stored, StoredPage};
 
@@ -63,7 +63,10 @@ fn all(events: &Queues, place: Place) -> Vec<Stored> {
         }
         Place::DeadLetters => {
             let dead = events.dead.iter();
-            dead.map(|(at, (one, _))| stored(at.to_string(), &one.id, &one.envelope, &one.raw)).collect()
+            dead.map(|(at, Buried { letter: one, .. })| {
+                stored(at.to_string(), &one.id, &one.envelope, &one.raw)
+            })
+            .collect()
         }
     }
 }

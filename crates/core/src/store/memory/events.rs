@@ -31,8 +31,7 @@ pub(super) struct Queues {
     pub(super) marks: Expiring<String, Mark>,
     /// By the time at which they are due and their id.
     pub(super) delayed: BTreeMap<(u64, String), Stored>,
-    /// With whether they were published as a conflict.
-    pub(super) dead: BTreeMap<u64, (DeadLetter, bool)>,
+    pub(super) dead: BTreeMap<u64, Buried>,
 }
 
 pub(super) struct Stored {
@@ -44,6 +43,13 @@ pub(super) struct Stored {
     at: u64,
     /// When it was published, or put back from the dead letters.
     tried_since: u64,
+}
+
+pub(super) struct Buried {
+    pub(super) letter: DeadLetter,
+    /// Whether it was published as a conflict.
+    pub(super) conflict: bool,
+    at: u64,
 }
 
 #[derive(Default)]
@@ -150,6 +156,11 @@ impl EventStore for MemoryStore {
     async fn reap(&self, member: &GroupMember, silent: Duration, most: usize) -> Result<u64, StoreError> {
         let (mut state, now) = self.step();
         Ok(state.events.reap(member, ms(silent), most, now))
+    }
+
+    async fn drop_expired(&self, _shard: u16) -> Result<u64, StoreError> {
+        let (mut state, now) = self.step();
+        Ok(state.events.drop_old_letters(now) + state.events.drop_old_quarantine(now))
     }
 
     async fn delay_event(

@@ -10,7 +10,8 @@ use super::{
     reader::{StreamReader, entry},
     reply::{Reply, number},
     script::{
-        BURY_EVENT, DELAY_EVENT, DUE, GIVE_BACK, MOVE_DUE, PUBLISH, REAP, RETIRE, SETTLE_EVENTS, SWEEP,
+        BURY_EVENT, DELAY_EVENT, DROP_EXPIRED, DUE, GIVE_BACK, MOVE_DUE, PUBLISH, REAP, RETIRE,
+        SETTLE_EVENTS, SWEEP,
     },
 };
 use crate::store::{
@@ -149,6 +150,14 @@ impl EventStore for RedisStore {
             .number(ms(silent))
             .number(most as u64);
         let reply = call.run(&mut self.connections.shared()).await?;
+        number(&reply).ok_or_else(|| call.unreadable())
+    }
+
+    async fn drop_expired(&self, shard: u16) -> Result<u64, StoreError> {
+        let keys = [self.keys.dead_letters(shard), self.keys.queue(shard, Queue::Quarantine)];
+        let keys = keys.each_ref().map(String::as_str);
+        let call = DROP_EXPIRED.on(&keys).number(ms(DEAD_LETTERS_KEPT)).number(ms(QUARANTINE_KEPT));
+        let reply = call.run_repeatable(&mut self.connections.shared()).await?;
         number(&reply).ok_or_else(|| call.unreadable())
     }
 

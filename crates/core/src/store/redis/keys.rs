@@ -31,10 +31,10 @@
 //! | `{m<0..255>}:d:<gateway>:<id>` | hash | delivery record of one message | 8 days |
 //! | `{m<0..255>}:n:<yyyymmdd>` | hash | delivery and conversion counters of one day | 35 days |
 //! | `{e<n>}:s` | stream | events for the workers | none: entries are deleted when settled |
-//! | `{e<n>}:q` | stream | quarantine | none: entries older than 30 days go when the next one comes |
+//! | `{e<n>}:q` | stream | quarantine | none: entries go after 30 days, see `lua/drop_expired.lua` |
 //! | `{e<n>}:due` | sorted set | when delayed events are due, ms | none: a member goes when its event is back on the stream |
 //! | `{e<n>}:delayed` | hash | the delayed events, see `lua/delay_event.lua` | none: likewise |
-//! | `{e<n>}:dead` | stream | dead letters, see `lua/bury_event.lua` | none: entries older than 30 days go when the next one comes |
+//! | `{e<n>}:dead` | stream | dead letters, see `lua/bury_event.lua` | none: entries go after 30 days, see `lua/drop_expired.lua` |
 //! | `{e<n>}:i:<event id>` | string | identity mark, see `lua/publish.lua` | 7 days |
 //! | `{e0}:shards` | string | how many shards there are, see `lua/agree.lua` | none: as old as the events |
 
@@ -103,13 +103,13 @@ pub const LIFETIMES: &[Lifetime] = &[
     bounded(":d:", DELIVERY_KEPT),
     bounded(":n:", COUNTERS_KEPT),
     unbounded(":s", "entries are deleted when they are settled; the stream keeps its consumer group"),
-    unbounded(":q", "entries older than 30 days are trimmed when the next one comes"),
+    unbounded(":q", "entries go after 30 days, see `lua/drop_expired.lua`"),
     unbounded(
         ":due",
         "a member goes when its event is back on the stream, at most five minutes after it came",
     ),
     unbounded(":delayed", "a field goes together with its due time"),
-    unbounded(":dead", "entries older than 30 days are trimmed when the next one comes"),
+    unbounded(":dead", "entries go after 30 days, see `lua/drop_expired.lua`"),
     bounded(":i:", MARK_KEPT),
     unbounded(":shards", "one number, as old as the events; an operator rewrites it"),
 ];

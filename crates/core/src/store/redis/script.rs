@@ -157,11 +157,11 @@ scripts! {
     KEEP_TOKEN = "keep_token", ["keep_token.lua"];
     DISCARD_TOKEN = "discard_token", ["discard_token.lua"];
     BLOCK_TOKEN = "block_token", ["block_token.lua"];
-    PUBLISH = "publish", ["publish.lua"];
+    PUBLISH = "publish", ["trim_to_age.lua", "publish.lua"];
     SETTLE_EVENTS = "settle_events", ["held.lua", "settle_events.lua"];
     GIVE_BACK = "give_back", ["held.lua", "give_back.lua"];
     DELAY_EVENT = "delay_event", ["held.lua", "delay_event.lua"];
-    BURY_EVENT = "bury_event", ["held.lua", "bury_event.lua"];
+    BURY_EVENT = "bury_event", ["held.lua", "trim_to_age.lua", "bury_event.lua"];
     DUE = "due", ["due.lua"];
     MOVE_DUE = "move_due", ["held.lua", "move_due.lua"];
     REDRIVE = "redrive", ["held.lua", "redrive.lua"];
@@ -171,6 +171,7 @@ scripts! {
     DELAYED_PAGE = "delayed_page", ["delayed_page.lua"];
     RETIRE = "retire", ["retire.lua"];
     REAP = "reap", ["reap.lua"];
+    DROP_EXPIRED = "drop_expired", ["trim_to_age.lua", "drop_expired.lua"];
     GROUP_STATE = "group_state", ["group_state.lua"];
     AGREE = "agree", ["agree.lua"];
     QUIET_FOR = "quiet_for", ["quiet_for.lua"];

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
-use super::{Group, Queues};
+use super::{Buried, Group, Queues};
 use crate::store::{ConsumerState, Detail, GroupMember, GroupState, Queue};
 
 impl Group {
@@ -56,7 +56,7 @@ impl Queues {
         let first = self.streams.get(&Queue::Events).and_then(|stream| stream.first_key_value());
         let since = |at: u64| Duration::from_millis(now.saturating_sub(at));
         let mut reasons = BTreeMap::new();
-        for (letter, _) in self.dead.values().rev().take(detail.dead_letters) {
+        for Buried { letter, .. } in self.dead.values().rev().take(detail.dead_letters) {
             *reasons.entry(letter.reason.clone()).or_default() += 1;
         }
         let group = self.groups.get(group);

@@ -23,13 +23,20 @@ impl Queues {
             at: now,
             tried_since: now,
         };
-        let stream = self.streams.entry(event.queue).or_default();
-        stream.insert(position, stored);
+        self.streams.entry(event.queue).or_default().insert(position, stored);
         if event.queue == Queue::Quarantine {
-            stream.retain(|_, stored| stored.at + ms(QUARANTINE_KEPT) > now);
+            self.drop_old_quarantine(now);
         }
         let mark = Mark { state: MarkState::Live, digest: event.digest.0, position };
         self.marks.put(id, mark, now, ms(MARK_KEPT));
+    }
+
+    /// Returns how many.
+    pub(super) fn drop_old_quarantine(&mut self, now: u64) -> u64 {
+        let quarantine = self.streams.entry(Queue::Quarantine).or_default();
+        let before = quarantine.len();
+        quarantine.retain(|_, stored| stored.at + ms(QUARANTINE_KEPT) > now);
+        (before - quarantine.len()) as u64
     }
 
     fn repeated(&mut self, event: &Publish<'_>, mark: &Mark, conflict: bool, now: u64) -> Published {

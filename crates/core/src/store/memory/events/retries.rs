@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use super::{MarkState, Queues, Stored};
-use crate::store::{Claim, DeadLetter, Due, Failures, GroupMember, Queue, events::MARK_KEPT, memory::ms};
+use super::{Buried, MarkState, Queues, Stored};
+use crate::store::{
+    Claim, DeadLetter, Due, Failures, GroupMember, Queue,
+    events::{DEAD_LETTERS_KEPT, MARK_KEPT},
+    memory::ms,
+};
 
 impl Queues {
     /// Takes an entry off the stream, if it is still in this consumer's hands.
@@ -79,7 +83,15 @@ impl Queues {
             envelope: stored.envelope,
             raw: stored.raw,
         };
-        self.dead.insert(self.next_position, (letter, stored.conflict));
+        self.dead.insert(self.next_position, Buried { letter, conflict: stored.conflict, at: now });
+        self.drop_old_letters(now);
+    }
+
+    /// Returns how many.
+    pub(super) fn drop_old_letters(&mut self, now: u64) -> u64 {
+        let before = self.dead.len();
+        self.dead.retain(|_, buried| buried.at + ms(DEAD_LETTERS_KEPT) > now);
+        (before - self.dead.len()) as u64
     }
 
     pub(super) fn move_due(&mut self, most: usize, now: u64) -> Due {

@@ -18,7 +18,5 @@ take_off(KEYS[1], group, position)
 local digest = remark(KEYS[2], 'X', '', ARGV[9]) or string.rep('\0', 8)
 redis.call('XADD', KEYS[3], '*', 'i', fields.i or '', 'c', fields.c or '0', 'e', fields.e or '', 'r', fields.r or '',
   'w', ARGV[5], 'n', ARGV[4], 'a', ARGV[6], 'f', ARGV[7], 'l', ARGV[8], 'd', digest)
-local time = redis.call('TIME')
-local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[10])
-redis.call('XTRIM', KEYS[3], 'MINID', '~', string.format('%.0f', math.max(oldest, 0)))
+trim_to_age(KEYS[3], ARGV[10])
 return 1

@@ -15,11 +15,7 @@ local NEW, DUPLICATE, CONFLICT, HEALED = 1, 2, 3, 4
 local function append(mark, event_id, conflict)
   local position = redis.call('XADD', KEYS[1], '*', 'i', event_id, 'c', conflict, 'e', envelope, 'r', raw)
   redis.call('SET', mark, 'L' .. digest .. position, 'PX', mark_ms)
-  if keep_ms > 0 then
-    local time = redis.call('TIME')
-    local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - keep_ms
-    redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', math.max(oldest, 0)))
-  end
+  if keep_ms > 0 then trim_to_age(KEYS[1], keep_ms) end
 end
 
 -- Known under this mark: a duplicate, unless it is marked live and its entry is gone.
