@@ -20,24 +20,32 @@ const UNREADABLE: &str = "the shards could not be read";
 
 pub(crate) async fn run(config: &Config, command: ShardsCommand, json: bool) -> anyhow::Result<ExitCode> {
     let store = assemble::shared_store(config)?;
-    let holds = store.agree_on_shards().await.context(UNREADABLE)?;
-    let states = store.shard_states(holds).await.context(UNREADABLE)?;
+    // An operator's look decides nothing for the fleet.
+    let holds = store.written_shards().await.context(UNREADABLE)?;
+    let configured = config.shards()?;
+    let states = store.shard_states(holds.unwrap_or(configured)).await.context(UNREADABLE)?;
     match command {
-        ShardsCommand::Show => show(&states, config.shards()?, json),
+        ShardsCommand::Show => show(&states, holds, configured, json),
         ShardsCommand::Set(options) => set(store.as_ref(), &states, holds, &options, json).await,
     }
 }
 
-fn show(states: &[ShardState], configured: u16, json: bool) -> anyhow::Result<ExitCode> {
+fn show(states: &[ShardState], holds: Option<u16>, configured: u16, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         let shards: Vec<_> = states.iter().map(object).collect();
-        let whole = json!({ "shards": states.len(), "configured": configured, "in_each": shards });
+        let whole = json!({ "shards": holds, "configured": configured, "in_each": shards });
         output::line(&whole.to_string())?;
     } else {
         let headings = ["shard", "events", "delayed", "dead letters", "quarantined", "quiet for, s"];
         output::table(headings, states.iter().enumerate().map(row))?;
-        if usize::from(configured) != states.len() {
-            output::line(&format!("stream.shards is configured as {configured}: nothing starts with that"))?;
+        match holds {
+            None => output::line("no process has started yet: the first one decides with its stream.shards")?,
+            Some(holds) if holds != configured => {
+                output::line(&format!(
+                    "stream.shards is configured as {configured}: nothing starts with that"
+                ))?;
+            }
+            Some(_) => {}
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -46,7 +54,7 @@ fn show(states: &[ShardState], configured: u16, json: bool) -> anyhow::Result<Ex
 async fn set(
     store: &dyn ShardStore,
     states: &[ShardState],
-    holds: u16,
+    holds: Option<u16>,
     options: &SetOptions,
     json: bool,
 ) -> anyhow::Result<ExitCode> {

@@ -28,15 +28,22 @@ pub trait ShardStore: Send + Sync {
     /// [`StoreError`] when the store does not answer.
     async fn agree_on_shards(&self) -> Result<u16, StoreError>;
 
+    /// The number that holds, without writing one; none before a process has published or read events.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn written_shards(&self) -> Result<Option<u16>, StoreError>;
+
     /// What is in each of the first `shards` shards, whatever number this process is configured with.
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer.
     async fn shard_states(&self, shards: u16) -> Result<Vec<ShardState>, StoreError>;
 
-    /// Makes `to` the number that holds, if it is `from`; returns whether it was. Nothing is moved.
+    /// Makes `to` the number that holds, if what [`ShardStore::written_shards`] says is `from`; returns whether it was.
+    /// Nothing is moved.
     ///
     /// # Errors
     /// [`StoreError`]: it may or may not be written.
-    async fn rewrite_shards(&self, from: u16, to: u16) -> Result<bool, StoreError>;
+    async fn rewrite_shards(&self, from: Option<u16>, to: u16) -> Result<bool, StoreError>;
 }

@@ -10,8 +10,8 @@ use test_support::{TestCluster, TestRedis};
 use textproof::{
     event::{ContentDigest, EventId, Identity},
     store::{
-        Detail, Failures, GroupMember, Order, Publish, Published, Queue, RedisSettings, RedisStore, Store,
-        StoreError,
+        Backlog, Detail, Failures, GroupMember, Order, Place, Publish, Published, Queue, RedisSettings,
+        RedisStore, Store, StoreError,
     },
     stream::{Consumer, ConsumerSettings},
 };
@@ -296,13 +296,53 @@ async fn the_first_number_holds_and_under_another_nothing_is_written_or_read() {
 }
 
 #[tokio::test]
+async fn who_only_looks_does_not_decide_for_the_fleet() {
+    let server = TestRedis::start().await;
+    let operator = sharded(&server.url(), 4);
+    assert_eq!(operator.written_shards().await.expect("the store answers"), None);
+    assert_eq!(operator.depth(Queue::Events).await.expect("the store answers"), 0);
+    assert_eq!(operator.backlog().await.expect("the store answers"), Backlog::default());
+    assert_eq!(operator.dead_letters(Order::OldestFirst, None, 1).await.expect("the store answers").len(), 0);
+    assert_eq!(operator.kept(Order::OldestFirst, None, 1).await.expect("the store answers").len(), 0);
+    assert_eq!(
+        operator
+            .group_states("textproof", Detail { consumers: 1, dead_letters: 1 })
+            .await
+            .expect("the store answers")
+            .len(),
+        4
+    );
+    let page = operator.stored(Place::Stream, None, 1).await.expect("the store answers");
+    assert_eq!(page.entries.len(), 0);
+    let keys: Vec<String> =
+        redis::cmd("KEYS").arg("*").query_async(&mut server.connection().await).await.expect("KEYS answers");
+    assert_eq!(keys, Vec::<String>::new());
+
+    let fleet = sharded(&server.url(), 3);
+    publish(&fleet, Queue::Events, &body(1)).await;
+    let error = operator.depth(Queue::Events).await.expect_err("refused");
+    assert!(matches!(error, StoreError::OtherShards { configured: 4, holds: 3 }), "{error}");
+    assert_eq!(operator.written_shards().await.expect("the store answers"), Some(3));
+}
+
+#[tokio::test]
+async fn a_number_is_written_where_there_is_none_only_by_who_saw_none() {
+    let server = TestRedis::start().await;
+    let operator = redis_at(&server.url());
+    assert!(!operator.rewrite_shards(Some(1), 2).await.expect("the store answers"));
+    assert!(operator.rewrite_shards(None, 2).await.expect("the store answers"));
+    assert!(!operator.rewrite_shards(None, 3).await.expect("the store answers"), "it is 2 now");
+    assert_eq!(operator.written_shards().await.expect("the store answers"), Some(2));
+}
+
+#[tokio::test]
 async fn a_process_that_was_forgotten_stops_when_the_number_is_rewritten() {
     let server = TestRedis::start().await;
     let forgotten = sharded(&server.url(), 3);
     publish(&forgotten, Queue::Events, &body(1)).await;
     let operator = redis_at(&server.url());
-    assert!(!operator.rewrite_shards(2, 1).await.expect("the store answers"), "it is not 2");
-    assert!(operator.rewrite_shards(3, 1).await.expect("the store answers"));
+    assert!(!operator.rewrite_shards(Some(2), 1).await.expect("the store answers"), "it is not 2");
+    assert!(operator.rewrite_shards(Some(3), 1).await.expect("the store answers"));
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(31)).await;
     tokio::time::resume();

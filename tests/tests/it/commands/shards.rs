@@ -64,6 +64,15 @@ async fn another_number_than_the_fleets_does_not_start() {
 #[tokio::test]
 async fn the_number_is_changed_when_nothing_would_be_hidden() {
     let world = World::start().await;
+    let shown = run(&world, 2, &["show"]).await;
+    assert_eq!(
+        (shown.status, &shown.json()["shards"]),
+        (0, &json!(null)),
+        "nobody has decided: {}",
+        shown.output()
+    );
+    let set = run(&world, 2, &["set", "3", "--yes"]).await;
+    assert_eq!((set.status, &set.json()["before"]), (0, &json!(null)), "{}", set.output());
     three_shards_with_events(&world).await;
     let shown = run(&world, 3, &["show"]).await;
     assert_eq!((shown.status, &shown.json()["shards"]), (0, &json!(3)), "{}", shown.output());

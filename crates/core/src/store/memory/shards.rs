@@ -11,12 +11,16 @@ impl ShardStore for MemoryStore {
         Ok(self.shards())
     }
 
+    async fn written_shards(&self) -> Result<Option<u16>, StoreError> {
+        Ok(Some(self.shards()))
+    }
+
     async fn shard_states(&self, shards: u16) -> Result<Vec<ShardState>, StoreError> {
         let state = ShardState { backlog: self.backlog().await?, quiet_for: None };
         Ok(vec![state; usize::from(shards.min(1))])
     }
 
-    async fn rewrite_shards(&self, _from: u16, _to: u16) -> Result<bool, StoreError> {
+    async fn rewrite_shards(&self, _from: Option<u16>, _to: u16) -> Result<bool, StoreError> {
         Ok(false)
     }
 }

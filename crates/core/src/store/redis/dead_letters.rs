@@ -21,7 +21,7 @@ impl DeadLetterStore for RedisStore {
         after: Option<&str>,
         count: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        let shards = self.agreed_shards().await?;
+        let shards = self.shards_to_look_in().await?;
         let after = match after.map(Position::parse) {
             Some(None) => return Ok(Vec::new()),
             after => after.flatten(),
@@ -49,7 +49,7 @@ impl DeadLetterStore for RedisStore {
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
-        let shards = self.agreed_shards().await?;
+        let shards = self.shards_to_look_in().await?;
         let mut connection = self.connections.shared();
         let mut all = Backlog::default();
         for shard in 0..shards {

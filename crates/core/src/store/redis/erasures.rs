@@ -15,7 +15,7 @@ use crate::store::{Claim, ErasureStore, MARK_KEPT, Order, Place, Queue, StoreErr
 #[async_trait]
 impl ErasureStore for RedisStore {
     async fn stored(&self, place: Place, from: Option<&str>, count: usize) -> Result<StoredPage, StoreError> {
-        let shards = self.agreed_shards().await?;
+        let shards = self.shards_to_look_in().await?;
         match place {
             Place::Delayed => self.delayed_page(from, shards, count).await,
             place => self.stream_page(place, from, shards, count).await,

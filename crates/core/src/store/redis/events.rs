@@ -248,7 +248,7 @@ impl EventStore for RedisStore {
     }
 
     async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
-        let shards = self.agreed_shards().await?;
+        let shards = self.shards_to_look_in().await?;
         let mut pipeline = redis::pipe();
         for shard in 0..shards {
             pipeline.cmd("XLEN").arg(self.keys.queue(shard, queue));

@@ -10,7 +10,7 @@ use crate::store::{Backlog, ConsumerState, Detail, GroupState, GroupStore, Queue
 #[async_trait]
 impl GroupStore for RedisStore {
     async fn group_states(&self, group: &str, detail: Detail) -> Result<Vec<GroupState>, StoreError> {
-        let shards = self.agreed_shards().await?;
+        let shards = self.shards_to_look_in().await?;
         let mut connection = self.connections.shared();
         let mut states = Vec::new();
         for shard in 0..shards {

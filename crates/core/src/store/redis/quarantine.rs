@@ -17,7 +17,7 @@ const ACTION: &str = "read quarantine";
 #[async_trait]
 impl QuarantineStore for RedisStore {
     async fn kept(&self, order: Order, after: Option<&str>, count: usize) -> Result<Vec<Kept>, StoreError> {
-        let shards = self.agreed_shards().await?;
+        let shards = self.shards_to_look_in().await?;
         let after = match after.map(Position::parse) {
             Some(None) => return Ok(Vec::new()),
             after => after.flatten(),

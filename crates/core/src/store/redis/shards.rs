@@ -44,12 +44,29 @@ impl Agreement {
 }
 
 impl RedisStore {
-    /// The shards, once it is known that the fleet has as many. What is known stays known while nobody answers: the
-    /// number is in one place, and the other shards must not depend on it.
+    /// The shards, once it is known that the fleet has as many; the first to write or to read events writes its number.
     ///
     /// # Errors
     /// [`StoreError::OtherShards`] when another number holds.
     pub(super) async fn agreed_shards(&self) -> Result<u16, StoreError> {
+        self.compared(async { self.agree_on_shards().await.map(Some) }).await
+    }
+
+    /// The same for who only looks, and must not decide for the fleet. Where nothing is written yet, there is nothing
+    /// to be missed.
+    ///
+    /// # Errors
+    /// As for [`RedisStore::agreed_shards`].
+    pub(super) async fn shards_to_look_in(&self) -> Result<u16, StoreError> {
+        self.compared(self.written_shards()).await
+    }
+
+    /// What is known stays known while nobody answers: the number is in one place, and the other shards must not depend
+    /// on it.
+    async fn compared(
+        &self,
+        asked: impl Future<Output = Result<Option<u16>, StoreError>>,
+    ) -> Result<u16, StoreError> {
         let configured = self.agreement.configured;
         let has_held = match &mut *self.agreement.ask_again() {
             Some(then) if *then > Instant::now() => return Ok(configured),
@@ -60,7 +77,6 @@ impl RedisStore {
             }
             None => false,
         };
-        let asked = self.agree_on_shards();
         let holds = if has_held {
             match timeout(ASK_AT_MOST, asked).await {
                 Ok(Ok(holds)) => holds,
@@ -69,11 +85,16 @@ impl RedisStore {
         } else {
             asked.await?
         };
-        if holds != configured {
-            *self.agreement.ask_again() = None;
-            return Err(StoreError::OtherShards { configured, holds });
+        match holds {
+            None => {}
+            Some(holds) if holds == configured => {
+                *self.agreement.ask_again() = Some(Instant::now() + AGREED_FOR);
+            }
+            Some(holds) => {
+                *self.agreement.ask_again() = None;
+                return Err(StoreError::OtherShards { configured, holds });
+            }
         }
-        *self.agreement.ask_again() = Some(Instant::now() + AGREED_FOR);
         Ok(configured)
     }
 }
@@ -86,6 +107,13 @@ impl ShardStore for RedisStore {
         let call = AGREE.on(&keys).number(u64::from(self.agreement.configured));
         let reply = call.run_repeatable(&mut self.connections.shared()).await?;
         number(&reply).and_then(|holds| u16::try_from(holds).ok()).ok_or_else(|| call.unreadable())
+    }
+
+    async fn written_shards(&self) -> Result<Option<u16>, StoreError> {
+        let mut get = redis::cmd("GET");
+        get.arg(self.keys.shards());
+        let written = get.query_async(&mut self.connections.shared()).await;
+        written.map_err(|source| StoreError::Unavailable { action: "written_shards", source })
     }
 
     async fn shard_states(&self, shards: u16) -> Result<Vec<ShardState>, StoreError> {
@@ -104,10 +132,11 @@ impl ShardStore for RedisStore {
         Ok(states)
     }
 
-    async fn rewrite_shards(&self, from: u16, to: u16) -> Result<bool, StoreError> {
+    async fn rewrite_shards(&self, from: Option<u16>, to: u16) -> Result<bool, StoreError> {
         let key = self.keys.shards();
         let keys = [key.as_str()];
-        let call = REWRITE_SHARDS.on(&keys).number(u64::from(from)).number(u64::from(to));
+        let from = from.map(|from| from.to_string()).unwrap_or_default();
+        let call = REWRITE_SHARDS.on(&keys).bytes(from.as_str()).number(u64::from(to));
         let reply = call.run(&mut self.connections.shared()).await?;
         number(&reply).map(|written| written == 1).ok_or_else(|| call.unreadable())
     }
@@ -165,7 +194,7 @@ mod tests {
         let ask = store.agreement.ask_again().expect("it was not forgotten");
         assert!(ask <= Instant::now() + ASK_AGAIN, "it is asked again soon");
         server.thaw();
-        assert!(fresh.rewrite_shards(3, 4).await.unwrap());
+        assert!(fresh.rewrite_shards(Some(3), 4).await.unwrap());
         // Who asks again does not wait for long: a slow machine may need more than one try.
         let first = eventually(Duration::from_secs(20), "it is seen", async || {
             grow_old(&store);
