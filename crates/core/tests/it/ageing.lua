@@ -77,6 +77,10 @@ local kinds = {
   [':b'] = function(key) shift_fields(key, { 'until', 'probe' }) end,
   [':d:'] = function(key) shift_fields(key, { 'sent' }) end,
   [':n:'] = nothing_inside,
+  [':i:'] = nothing_inside,
+  -- A position cannot be changed: entries stay as old as they are.
+  [':q'] = nothing_inside,
+  [':shards'] = nothing_inside,
 }
 
 local ended = 0

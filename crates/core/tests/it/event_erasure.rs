@@ -158,6 +158,9 @@ async fn what_is_erased_is_not_stored_again_and_cannot_be_settled(store: Arc<dyn
     let entry = reader.read(1, Duration::ZERO).await.expect("the store answers").remove(0);
     let erased = erasure(&store).erase(&tenants(), &phone()).await.expect("the store answers");
     assert_eq!(erased.events, 1);
+    let reaper = GroupMember { consumer: "another".into(), ..member() };
+    let reaped = store.reap(&reaper, Duration::ZERO, 10).await.expect("the store answers");
+    assert_eq!(reaped, 1, "nothing is left in its hands");
     let failures = Failures::default();
     assert!(!settle(&store, &member(), &entry).await);
     let delayed = store.delay_event(&member(), &entry.id, &entry.claim, &failures, Duration::ZERO).await;

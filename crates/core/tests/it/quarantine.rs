@@ -1,6 +1,6 @@
 //! The quarantine: read page by page, published once it is understood, never lost and never doubled.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -14,7 +14,10 @@ use textproof::{
     },
 };
 
-use crate::fixture::{millis, settle};
+use crate::{
+    ageing::World,
+    fixture::{millis, settle},
+};
 
 crate::on_every_store!(
     the_quarantine_is_read_page_by_page_from_either_end,
@@ -25,9 +28,16 @@ crate::on_every_store!(
     a_copy_of_what_was_let_go_is_not_kept_again,
 );
 
+mod as_time_passes {
+    use super::a_copy_of_what_was_let_go_is_known_for_a_week_from_then_on;
+
+    crate::in_every_world!(a_copy_of_what_was_let_go_is_known_for_a_week_from_then_on);
+}
+
 const SECRET: &str = "abcdefghijklmnopqrstuv";
 const BODY: &[u8] = br#"{"kind":"in","id":7,"from":"6421234567","to":"552","text":"hello"}"#;
 const RECEIVED: u64 = 1_700_000_000_000;
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// An endpoint that reads [`BODY`] where these pointers say.
 fn endpoint(pointers: &str) -> Endpoint {
@@ -179,6 +189,17 @@ async fn a_copy_of_what_was_let_go_is_not_kept_again(store: Arc<dyn Store>) {
     assert!(!store.let_go(&kept).await.expect("the store answers"), "it is gone");
     assert_eq!(keep(&store, &before(), BODY).await, Published::Duplicate);
     assert_eq!(depth(&store, Queue::Quarantine).await, 0);
+}
+
+async fn a_copy_of_what_was_let_go_is_known_for_a_week_from_then_on(world: &World) {
+    keep(&world.store, &before(), BODY).await;
+    let kept = world.store.kept(Order::NewestFirst, None, 1).await.expect("the store answers").remove(0);
+    world.advance(6 * DAY).await;
+    assert!(world.store.let_go(&kept).await.expect("the store answers"));
+    world.advance(6 * DAY).await;
+    assert_eq!(keep(&world.store, &before(), BODY).await, Published::Duplicate);
+    world.advance(8 * DAY).await;
+    assert_eq!(keep(&world.store, &before(), BODY).await, Published::New);
 }
 
 /// The mark lives for a week and the entry for a month, so one body can be kept twice.
