@@ -2,16 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use test_support::eventually;
+use bytes::Bytes;
+use test_support::{TestRedis, eventually};
 use textproof::{
     event::{ContentDigest, EventId, Identity},
     store::{
-        Backlog, DeadLetter, Entry, Failures, GroupMember, Order, Publish, Published, Queue,
+        Backlog, DeadLetter, Entry, Failures, GroupMember, Order, Place, Publish, Published, Queue,
         SUSPICIOUS_STARTS, Store, Suspects,
     },
 };
 
-use crate::fixture::{millis, settle};
+use crate::fixture::{millis, redis, settle};
 
 crate::on_every_store!(
     an_event_that_is_put_off_comes_back_with_its_failures,
@@ -256,4 +257,44 @@ async fn an_entry_started_twice_without_an_answer_is_taken_alone(store: Arc<dyn 
         (alone.entries[0].envelope.as_str(), alone.entries[0].claim.deliveries),
         ("bad", SUSPICIOUS_STARTS + 1)
     );
+}
+
+/// By an operator's hand, say. What it holds then is an event that cannot be read: the worker buries such.
+#[tokio::test]
+async fn a_spoilt_delayed_entry_keeps_no_other_from_its_turn() {
+    let server = TestRedis::start().await;
+    let store: Arc<dyn Store> = redis(&server);
+    // No MessagePack, a number, a map of nothing that an entry has.
+    let spoilt: [&[u8]; 3] = [b"\xc1nothing", b"\x05", b"\x81\xa1i\xa1x"];
+    for name in ["first", "second", "third", "whole"] {
+        publish(&store, name).await;
+    }
+    for entry in read(&store, "one").await {
+        assert!(delay(&store, "one", &entry, Duration::ZERO).await);
+    }
+    for (name, bytes) in ["first", "second", "third"].into_iter().zip(spoilt) {
+        let _: u64 = redis::cmd("HSET")
+            .arg("tp1:{e0}:delayed")
+            .arg(id(name).as_str())
+            .arg(bytes)
+            .query_async(&mut server.connection().await)
+            .await
+            .expect("HSET answers");
+    }
+    let page = store.stored(Place::Delayed, None, 100).await.expect("the store answers").entries;
+    let raw = |name: &str, all: &[(String, Bytes)]| {
+        all.iter().find(|(known, _)| known == id(name).as_str()).map(|(_, raw)| raw.clone())
+    };
+    let looked_at: Vec<_> = page.into_iter().map(|entry| (entry.id, entry.raw)).collect();
+
+    assert_eq!(moved(&store).await, 4);
+    let entries = read(&store, "two").await;
+    let whole = entries.iter().find(|entry| entry.id == id("whole").as_str()).expect("it is back");
+    assert_eq!((whole.envelope.as_str(), &whole.failures), ("whole", &failures(3)));
+    let back: Vec<_> = entries.iter().map(|entry| (entry.id.clone(), entry.raw.clone())).collect();
+    for (name, bytes) in ["first", "second", "third"].into_iter().zip(spoilt) {
+        assert_eq!(raw(name, &looked_at).expect("it is shown"), bytes, "{name}");
+        assert_eq!(raw(name, &back).expect("it is back"), bytes, "{name}");
+    }
+    assert_eq!(backlog(&store).await, Backlog { events: 4, ..Backlog::default() });
 }

@@ -163,12 +163,12 @@ scripts! {
     DELAY_EVENT = "delay_event", ["held.lua", "delay_event.lua"];
     BURY_EVENT = "bury_event", ["held.lua", "trim_to_age.lua", "bury_event.lua"];
     DUE = "due", ["due.lua"];
-    MOVE_DUE = "move_due", ["held.lua", "move_due.lua"];
+    MOVE_DUE = "move_due", ["held.lua", "delayed_fields.lua", "move_due.lua"];
     REDRIVE = "redrive", ["held.lua", "redrive.lua"];
     SWEEP = "sweep", ["sweep.lua"];
     LET_GO = "let_go", ["let_go.lua"];
     ERASE_EVENT = "erase_event", ["held.lua", "erase_event.lua"];
-    DELAYED_PAGE = "delayed_page", ["delayed_page.lua"];
+    DELAYED_PAGE = "delayed_page", ["delayed_fields.lua", "delayed_page.lua"];
     RETIRE = "retire", ["retire.lua"];
     REAP = "reap", ["reap.lua"];
     DROP_EXPIRED = "drop_expired", ["trim_to_age.lua", "drop_expired.lua"];

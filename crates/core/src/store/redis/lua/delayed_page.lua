@@ -6,7 +6,8 @@
 local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
 local entries = {}
 for at = 1, #page[2], 2 do
-  local fields = cmsgpack.unpack(page[2][at + 1])
-  entries[#entries + 1] = { page[2][at], fields.e or '', fields.r or '' }
+  local id = page[2][at]
+  local fields = delayed_fields(id, page[2][at + 1])
+  entries[#entries + 1] = { id, fields.e, fields.r }
 end
 return { page[1], entries }
