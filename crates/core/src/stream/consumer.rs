@@ -27,9 +27,9 @@ const DUE_AT_MOST: usize = 100;
 /// that a killed process left is never used again.
 const SILENT_FOR: Duration = Duration::from_secs(3600);
 
-/// How often a consumer shows that it is there, and looks for names of others, in seconds: many times within
+/// How often a consumer shows that it is there, and removes what nobody comes back for, in seconds: many times within
 /// [`SILENT_FOR`], and at random, so that processes do not look in step.
-const REAP_EVERY: std::ops::Range<f64> = 180.0..360.0;
+const CLEAN_UP_EVERY: std::ops::Range<f64> = 180.0..360.0;
 
 /// Names that are removed at a time.
 const REAPED_AT_MOST: usize = 1000;
@@ -52,7 +52,7 @@ pub struct Consumer {
     cursor: String,
     next_sweep: Instant,
     next_due: Instant,
-    next_reap: Instant,
+    next_clean_up: Instant,
     /// Whether entries wait that are taken alone.
     suspects: bool,
 }
@@ -82,7 +82,7 @@ impl Consumer {
             cursor: "-".to_owned(),
             next_sweep: Instant::now(),
             next_due: Instant::now(),
-            next_reap: Instant::now(),
+            next_clean_up: Instant::now(),
             suspects: false,
         }
     }
@@ -158,25 +158,11 @@ impl Consumer {
             // Opening the reader creates the group, without which there is nothing to sweep.
             self.reader = Some(self.hands.store.reader(&self.hands.member).await?);
         }
-        if self.next_reap <= Instant::now() {
-            // Before anything is in its hands: their lease would run meanwhile. It is no reason to stop.
-            match self.hands.store.reap(&self.hands.member, SILENT_FOR, REAPED_AT_MOST).await {
-                Ok(0) => {}
-                Ok(names) => tracing::info!(names, "removed consumers whose process is gone"),
-                Err(error) => tracing::debug!(%error, "consumers whose process is gone were not looked for"),
-            }
-            match self.hands.store.drop_expired(self.hands.member.shard).await {
-                Ok(0) => {}
-                Ok(entries) => {
-                    tracing::warn!(
-                        entries,
-                        "dropped dead letters and quarantined webhooks after their 30 days"
-                    );
-                }
-                Err(error) => tracing::debug!(%error, "what was kept for 30 days was not looked for"),
-            }
-            let pause = Duration::from_secs_f64(rand::rng().random_range(REAP_EVERY));
-            self.next_reap = Instant::now() + pause;
+        if self.next_clean_up <= Instant::now() {
+            // Before anything is in its hands: their lease would run meanwhile.
+            clean_up(&self.hands).await;
+            let pause = Duration::from_secs_f64(rand::rng().random_range(CLEAN_UP_EVERY));
+            self.next_clean_up = Instant::now() + pause;
         }
         let swept = self
             .hands
@@ -209,6 +195,22 @@ impl Consumer {
 
     fn deliveries(&self, entries: Vec<Entry>) -> Vec<Delivery> {
         entries.into_iter().map(|entry| Delivery::new(entry, Arc::clone(&self.hands))).collect()
+    }
+}
+
+/// Removes what nobody comes back for. That it fails is no reason to stop.
+async fn clean_up(hands: &Hands) {
+    match hands.store.reap(&hands.member, SILENT_FOR, REAPED_AT_MOST).await {
+        Ok(0) => {}
+        Ok(names) => tracing::info!(names, "removed consumers whose process is gone"),
+        Err(error) => tracing::debug!(%error, "consumers whose process is gone were not looked for"),
+    }
+    match hands.store.drop_expired(hands.member.shard).await {
+        Ok(0) => {}
+        Ok(entries) => {
+            tracing::warn!(entries, "dropped dead letters and quarantined webhooks after their 30 days");
+        }
+        Err(error) => tracing::debug!(%error, "what was kept for 30 days was not looked for"),
     }
 }
 
