@@ -7,12 +7,12 @@ use test_support::{TestRedis, eventually};
 use textproof::{
     event::{ContentDigest, EventId, Identity},
     store::{
-        Backlog, DeadLetter, Entry, Failures, GroupMember, Order, Place, Publish, Published, Queue,
-        SUSPICIOUS_STARTS, Store, Suspects,
+        Backlog, DeadLetter, Entry, Failures, Order, Place, Publish, Published, Queue, SUSPICIOUS_STARTS,
+        Store, Suspects,
     },
 };
 
-use crate::fixture::{millis, redis, settle};
+use crate::fixture::{member, millis, redis, settle};
 
 crate::on_every_store!(
     an_event_that_is_put_off_comes_back_with_its_failures,
@@ -27,10 +27,6 @@ crate::on_every_store!(
 );
 
 const PATIENCE: Duration = Duration::from_secs(5);
-
-fn member(consumer: &str) -> GroupMember {
-    GroupMember { group: "textproof".into(), consumer: consumer.into(), shard: 0 }
-}
 
 fn id(name: &str) -> EventId {
     EventId::of(&Identity::of_body("test", name.as_bytes()))
@@ -264,15 +260,17 @@ async fn an_entry_started_twice_without_an_answer_is_taken_alone(store: Arc<dyn 
 async fn a_spoilt_delayed_entry_keeps_no_other_from_its_turn() {
     let server = TestRedis::start().await;
     let store: Arc<dyn Store> = redis(&server);
-    // No MessagePack, a number, a map of nothing that an entry has.
-    let spoilt: [&[u8]; 3] = [b"\xc1nothing", b"\x05", b"\x81\xa1i\xa1x"];
-    for name in ["first", "second", "third", "whole"] {
+    // No MessagePack, a number, a map with too little, one that is whole but for a time that is a list.
+    let no_time = b"\x88\xa1i\xa1i\xa1c\xa10\xa1e\xa1e\xa1r\xa1r\xa1a\xa10\xa1f\xa1f\xa1l\xa1l\xa1w\x90";
+    let spoilt: [(&str, &[u8]); 4] =
+        [("first", b"\xc1nothing"), ("second", b"\x05"), ("third", b"\x81\xa1i\xa1x"), ("fourth", no_time)];
+    for name in spoilt.iter().map(|(name, _)| *name).chain(["whole"]) {
         publish(&store, name).await;
     }
     for entry in read(&store, "one").await {
         assert!(delay(&store, "one", &entry, Duration::ZERO).await);
     }
-    for (name, bytes) in ["first", "second", "third"].into_iter().zip(spoilt) {
+    for (name, bytes) in spoilt {
         let _: u64 = redis::cmd("HSET")
             .arg("tp1:{e0}:delayed")
             .arg(id(name).as_str())
@@ -287,14 +285,14 @@ async fn a_spoilt_delayed_entry_keeps_no_other_from_its_turn() {
     };
     let looked_at: Vec<_> = page.into_iter().map(|entry| (entry.id, entry.raw)).collect();
 
-    assert_eq!(moved(&store).await, 4);
+    assert_eq!(moved(&store).await, 5);
     let entries = read(&store, "two").await;
     let whole = entries.iter().find(|entry| entry.id == id("whole").as_str()).expect("it is back");
     assert_eq!((whole.envelope.as_str(), &whole.failures), ("whole", &failures(3)));
     let back: Vec<_> = entries.iter().map(|entry| (entry.id.clone(), entry.raw.clone())).collect();
-    for (name, bytes) in ["first", "second", "third"].into_iter().zip(spoilt) {
+    for (name, bytes) in spoilt {
         assert_eq!(raw(name, &looked_at).expect("it is shown"), bytes, "{name}");
         assert_eq!(raw(name, &back).expect("it is back"), bytes, "{name}");
     }
-    assert_eq!(backlog(&store).await, Backlog { events: 4, ..Backlog::default() });
+    assert_eq!(backlog(&store).await, Backlog { events: 5, ..Backlog::default() });
 }

@@ -12,7 +12,7 @@ for at = 2, #ARGV do
   local packed = due and tonumber(due) <= now and redis.call('HGET', KEYS[3], id)
   if packed then
     local fields = delayed_fields(id, packed)
-    -- An earlier release put it off without the time since which it is tried.
+    -- Where nobody knows since when it is tried, that is now.
     local since = fields.w or time[1] .. '000'
     local position = redis.call('XADD', KEYS[1], '*', 'i', fields.i, 'c', fields.c, 'e', fields.e, 'r', fields.r,
       'a', fields.a, 'f', fields.f, 'l', fields.l, 'w', since)
