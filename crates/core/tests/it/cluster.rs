@@ -11,12 +11,12 @@ use std::{
 use futures_util::future::join_all;
 use test_support::{FaultProxy, TestCluster, eventually, eventually_true};
 use textproof::{
-    event::{ContentDigest, EventId, Identity},
+    event::{EventId, Identity},
     secret::Fingerprint,
     store::{
-        Checked, Consent, ConsentChange, ConsentRecorded, ConsentRegister, Evidence, GroupMember, Publish,
-        Published, Queue, RedisSettings, RedisStore, RequestId, Reserved, Review, ReviewAdded, Store,
-        StoreError, redis::scripts,
+        Checked, Consent, ConsentChange, ConsentRecorded, ConsentRegister, Evidence, Published, Queue,
+        RedisSettings, RedisStore, RequestId, Reserved, Review, ReviewAdded, Store, StoreError,
+        redis::scripts,
     },
 };
 use tokio::{
@@ -24,7 +24,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::fixture::{Phone, key, limits, redis_at};
+use crate::fixture::{self, Phone, key, limits, member, redis_at};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -305,37 +305,22 @@ async fn a_check_whose_reply_is_lost_costs_one_guess() {
     assert_eq!(phone.check(111_111).await, Checked::Wrong { left: 2 });
 }
 
-fn member() -> GroupMember {
-    GroupMember { group: "textproof".into(), consumer: "one".into(), shard: 0 }
-}
-
 async fn publish(store: &Arc<dyn Store>, name: &str) -> Result<Published, StoreError> {
-    let id = EventId::of(&Identity::of_body("test", name.as_bytes()));
-    let digest = ContentDigest([1; 8]);
-    let publish = Publish {
-        queue: Queue::Events,
-        id: &id,
-        conflict_id: &id,
-        digest,
-        envelope: name,
-        raw: b"raw",
-        placement: 0,
-    };
-    store.publish(&publish).await
+    fixture::publish(store.as_ref(), Queue::Events, name).await
 }
 
 #[tokio::test]
 async fn a_reader_follows_its_stream() {
     let cluster = TestCluster::start().await;
     let store = redis_at(&cluster.url());
-    let mut reader = store.reader(&member()).await.expect("the store answers");
+    let mut reader = store.reader(&member("one")).await.expect("the store answers");
     let mut seen = Vec::new();
     let mut read_to = async |name: &str| {
         eventually_true(SOON, "the entry is read", async || {
             match reader.read(10, Duration::from_secs(2)).await {
                 Ok(entries) => seen.extend(entries.into_iter().map(|entry| entry.envelope)),
                 // As a consumer does.
-                Err(_) => match store.reader(&member()).await {
+                Err(_) => match store.reader(&member("one")).await {
                     Ok(opened) => reader = opened,
                     Err(error) => assert!(matches!(error, StoreError::Unavailable { .. }), "{error}"),
                 },

@@ -10,40 +10,26 @@ use std::{
 
 use test_support::{TestRedis, eventually_true};
 use textproof::{
-    event::{ContentDigest, EventId, Identity},
-    store::{EventStore, Failures, GroupMember, MemoryStore, Order, Publish, Queue, Store},
+    store::{EventStore, Failures, MemoryStore, Order, Queue, Store},
     stream::{Consumer, ConsumerSettings},
 };
 
-use crate::fixture::{millis, redis};
+use crate::fixture::{self, member, millis, redis};
 
 const DEAD_LETTERS: &str = "tp1:{e0}:dead";
 const QUARANTINE: &str = "tp1:{e0}:q";
 const DAY_MS: u64 = 86_400_000;
 
-fn member() -> GroupMember {
-    GroupMember { group: "textproof".into(), consumer: "one".into(), shard: 0 }
-}
-
 async fn publish(store: &dyn Store, queue: Queue, name: &str) {
-    let id = EventId::of(&Identity::of_body("test", name.as_bytes()));
-    let publish = Publish {
-        queue,
-        id: &id,
-        conflict_id: &id,
-        digest: ContentDigest([1; 8]),
-        envelope: name,
-        raw: b"raw",
-        placement: 0,
-    };
-    store.publish(&publish).await.expect("the store answers");
+    fixture::publish(store, queue, name).await.expect("the store answers");
 }
 
 async fn bury(store: &dyn Store, name: &str) {
     publish(store, Queue::Events, name).await;
-    let mut reader = store.reader(&member()).await.expect("the store answers");
+    let mut reader = store.reader(&member("one")).await.expect("the store answers");
     let entry = reader.read(1, millis(20)).await.expect("the store answers").remove(0);
-    let buried = store.bury_event(&member(), &entry.id, &entry.claim, &Failures::default(), "fatal").await;
+    let buried =
+        store.bury_event(&member("one"), &entry.id, &entry.claim, &Failures::default(), "fatal").await;
     assert!(buried.expect("the store answers"));
 }
 

@@ -12,12 +12,13 @@ use std::{
 use test_support::{TestCluster, TestRedis};
 use textproof::{
     Purpose,
+    event::{ContentDigest, EventId, Identity},
     policy::{FailureLimits, SendLimits, Window},
     secret::{Fingerprint, PepperTag},
     store::{
         Check, Checked, CodeKey, CodeMacs, CodeOrigin, Completed, Entry, Granted, GroupMember, MemoryStore,
-        MessageKey, NewCode, RedisSettings, RedisStore, RequestId, Reserve, Reserved, Settle, Settlement,
-        Store, StoreError, redis::KeyPrefix,
+        MessageKey, NewCode, Publish, Published, Queue, RedisSettings, RedisStore, RequestId, Reserve,
+        Reserved, Settle, Settlement, Store, StoreError, redis::KeyPrefix,
     },
 };
 
@@ -66,6 +67,26 @@ pub(crate) fn redis_at(url: &str) -> Arc<dyn Store> {
 /// Runs test bodies at the same time. A panic names its file and line.
 pub(crate) async fn side_by_side(bodies: Vec<Pin<Box<dyn Future<Output = ()>>>>) {
     futures_util::future::join_all(bodies).await;
+}
+
+/// A consumer of the first shard.
+pub(crate) fn member(consumer: &str) -> GroupMember {
+    GroupMember { group: "textproof".into(), consumer: consumer.into(), shard: 0 }
+}
+
+/// Publishes something that is told from the rest by its name alone.
+pub(crate) async fn publish(store: &dyn Store, queue: Queue, name: &str) -> Result<Published, StoreError> {
+    let id = EventId::of(&Identity::of_body("test", name.as_bytes()));
+    let publish = Publish {
+        queue,
+        id: &id,
+        conflict_id: &id,
+        digest: ContentDigest([1; 8]),
+        envelope: name,
+        raw: b"raw",
+        placement: 0,
+    };
+    store.publish(&publish).await
 }
 
 /// An entry that took effect.

@@ -2,12 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use textproof::{
-    event::{ContentDigest, EventId, Identity},
-    store::{Detail, Entry, Failures, GroupMember, GroupState, Publish, Queue, Store},
-};
+use textproof::store::{Detail, Entry, Failures, GroupState, Queue, Store};
 
-use crate::fixture::{millis, settle};
+use crate::fixture::{self, member, millis, settle};
 
 crate::on_every_store!(
     nothing_is_there_at_first,
@@ -18,22 +15,8 @@ crate::on_every_store!(
 
 const ALL: Detail = Detail { consumers: 10, dead_letters: 10 };
 
-fn member(consumer: &str) -> GroupMember {
-    GroupMember { group: "textproof".into(), consumer: consumer.into(), shard: 0 }
-}
-
 async fn publish(store: &Arc<dyn Store>, queue: Queue, name: &str) {
-    let id = EventId::of(&Identity::of_body("test", name.as_bytes()));
-    let publish = Publish {
-        queue,
-        id: &id,
-        conflict_id: &id,
-        digest: ContentDigest([1; 8]),
-        envelope: name,
-        raw: b"raw",
-        placement: 0,
-    };
-    store.publish(&publish).await.expect("the store answers");
+    fixture::publish(store.as_ref(), queue, name).await.expect("the store answers");
 }
 
 async fn take(store: &Arc<dyn Store>, consumer: &str, count: usize) -> Vec<Entry> {

@@ -101,6 +101,7 @@ impl Gateway for FakeGateway {
                 self.waiting.store(true, Ordering::SeqCst);
                 self.gate.acquire().await.expect("the gate is there").forget();
             }
+            // The gateway's own time, which a test on a paused clock measures.
             Mood::Slow => tokio::time::sleep(Duration::from_secs(10)).await,
             Mood::Accept | Mood::LoseAnswer => {}
         }

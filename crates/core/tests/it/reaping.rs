@@ -4,12 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use test_support::{TestRedis, eventually_true};
 use textproof::{
-    event::{ContentDigest, EventId, Identity},
-    store::{Entry, EventStore, GroupMember, Publish, Queue, Store, Suspects},
+    store::{Entry, EventStore, Queue, Store, Suspects},
     stream::{Consumer, ConsumerSettings},
 };
 
-use crate::fixture::{millis, redis, settle};
+use crate::fixture::{self, member, millis, redis, settle};
 
 crate::on_every_store!(
     a_consumer_with_empty_hands_is_reaped_when_it_was_silent_long_enough,
@@ -20,22 +19,8 @@ crate::on_every_store!(
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn member(consumer: &str) -> GroupMember {
-    GroupMember { group: "textproof".into(), consumer: consumer.into(), shard: 0 }
-}
-
 async fn publish(store: &Arc<dyn Store>, name: &str) {
-    let id = EventId::of(&Identity::of_body("test", name.as_bytes()));
-    let publish = Publish {
-        queue: Queue::Events,
-        id: &id,
-        conflict_id: &id,
-        digest: ContentDigest([1; 8]),
-        envelope: name,
-        raw: b"raw",
-        placement: 0,
-    };
-    store.publish(&publish).await.expect("the store answers");
+    fixture::publish(store.as_ref(), Queue::Events, name).await.expect("the store answers");
 }
 
 /// Has this consumer take one new entry.

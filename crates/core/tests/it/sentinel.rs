@@ -4,21 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use test_support::{FaultProxy, RedisSentinel, TestRedis, eventually, eventually_true};
-use textproof::{
-    event::{ContentDigest, EventId, Identity},
-    store::{Checked, GroupMember, Publish, Queue, RedisSettings, RedisStore, RequestId, Store, StoreError},
+use textproof::store::{
+    Checked, GroupMember, Queue, RedisSettings, RedisStore, RequestId, Store, StoreError,
 };
 
-use crate::fixture::{Phone, message};
+use crate::fixture::{self, Phone, message};
 
 const SOON: Duration = Duration::from_secs(20);
 
 async fn publish(store: &Arc<dyn Store>, name: &str) -> Result<(), StoreError> {
-    let id = EventId::of(&Identity::of_body("test", name.as_bytes()));
-    let (queue, digest) = (Queue::Events, ContentDigest([1; 8]));
-    let publish =
-        Publish { queue, id: &id, conflict_id: &id, digest, envelope: name, raw: b"raw", placement: 0 };
-    store.publish(&publish).await.map(drop)
+    fixture::publish(store.as_ref(), Queue::Events, name).await.map(drop)
 }
 
 #[tokio::test]
@@ -77,7 +72,7 @@ async fn a_server_that_is_no_primary_is_not_even_read_from() {
 async fn a_primary_that_became_a_replica_is_not_ready() {
     let (one, other) = (TestRedis::start().await, TestRedis::start().await);
     let sentinel = RedisSentinel::naming(&one).await;
-    let store = crate::fixture::redis_at(&sentinel.url());
+    let store = fixture::redis_at(&sentinel.url());
     store.ping().await.expect("it is ready");
     one.follow(&other).await;
     store.ping().await.expect_err("it answers PING, and takes nothing");
@@ -127,12 +122,12 @@ async fn a_call_that_a_former_primary_refuses_is_answered_by_the_new_one() {
 async fn a_reader_leaves_a_primary_that_was_cut_off() {
     let (one, other) = (TestRedis::start().await, TestRedis::start().await);
     let sentinel = RedisSentinel::naming(&one).await;
-    let store = crate::fixture::redis_at(&sentinel.url());
+    let store = fixture::redis_at(&sentinel.url());
     let member = GroupMember { group: "g".into(), consumer: "c".into(), shard: 0 };
     let mut reader = store.reader(&member).await.expect("the store answers");
     assert!(reader.read(1, Duration::from_millis(1)).await.expect("it answers").is_empty());
     sentinel.name_instead(&other).await;
-    publish(&crate::fixture::redis(&other), "a").await.expect("it is taken");
+    publish(&fixture::redis(&other), "a").await.expect("it is taken");
     let entry = eventually(SOON, "the reader reads from the new primary", async || {
         reader.read(1, Duration::from_millis(50)).await.expect("without a fault").pop()
     })
@@ -144,7 +139,7 @@ async fn a_reader_leaves_a_primary_that_was_cut_off() {
 async fn a_primary_that_comes_back_at_once_is_connected_again() {
     let server = TestRedis::start().await;
     let sentinel = RedisSentinel::naming(&server).await;
-    let phone = Phone::new(&crate::fixture::redis_at(&sentinel.url()));
+    let phone = Phone::new(&fixture::redis_at(&sentinel.url()));
     for code in 0..3 {
         phone.send(code).await;
         server.restart().await;
@@ -192,7 +187,7 @@ async fn one_sentinel_of_three_takes_nobody_away_from_a_primary() {
     let name = sentinels[0].url().rsplit('/').next().expect("a name").to_owned();
     let [first, second] = [&sentinels[0], &sentinels[1]].map(address);
     let url = format!("redis+sentinel://{first},{second},{}/{name}", proxy.addr());
-    let store = crate::fixture::redis_at(&url);
+    let store = fixture::redis_at(&url);
     publish(&store, "before").await.expect("it is taken");
     sentinels[2].name_instead(&other).await;
     // When it is asked the second time, what it said the first time has been heard.
@@ -203,9 +198,8 @@ async fn one_sentinel_of_three_takes_nobody_away_from_a_primary() {
         proxy.released(SOON).await;
     }
     publish(&store, "after").await.expect("it is taken");
-    let depth = async |server: &TestRedis| {
-        crate::fixture::redis(server).depth(Queue::Events).await.expect("it answers")
-    };
+    let depth =
+        async |server: &TestRedis| fixture::redis(server).depth(Queue::Events).await.expect("it answers");
     assert_eq!((depth(&one).await, depth(&other).await), (2, 0));
 
     sentinels[1].name_instead(&other).await;
