@@ -1,4 +1,4 @@
-//! Every request to a gateway is counted once, by how it ended.
+//! Every request to a gateway is counted once, by how it ended, and so is every one that is spared it.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,11 +7,17 @@ use metrics::{
     with_local_recorder,
 };
 use serde_json::json;
-use textproof::gateway::Gateway;
+use textproof::{
+    Error, TextOptions, Texts,
+    gateway::{Gateway, MessageClass},
+    phone::PhoneNumber,
+    secret::FingerprintKey,
+    store::MemoryStore,
+};
 
 use crate::{
-    fake::answer,
-    messages::{CODE, Sample, connexus, issuing},
+    fake::{Step, answer},
+    messages::{BODY, CODE, NUMBER, Sample, connexus, issuing},
 };
 
 #[derive(Clone, Default)]
@@ -48,17 +54,21 @@ impl Recorder for Counts {
     }
 }
 
-#[test]
-fn requests_are_counted_by_gateway_call_and_outcome() {
+/// The labels of each time that this counter was raised by what the future does.
+fn raised(counter: &str, doing: impl Future<Output = ()>) -> Vec<String> {
     let counts = Counts::default();
     // One thread: the recorder is that thread's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    with_local_recorder(&counts, || runtime.block_on(a_401_a_send_and_a_lost_text()));
-    let mut lines = counts.0.lock().unwrap().clone();
-    lines.retain(|line| line.starts_with("textproof_gateway_requests_total"));
-    let outcomes: Vec<&str> = lines.iter().map(|line| line.split_once(' ').unwrap().1).collect();
+    with_local_recorder(&counts, || runtime.block_on(doing));
+    let lines = counts.0.lock().unwrap();
+    let labels = lines.iter().filter_map(|line| line.strip_prefix(counter)?.strip_prefix(' '));
+    labels.map(str::to_owned).collect()
+}
+
+#[test]
+fn requests_are_counted_by_gateway_call_and_outcome() {
     assert_eq!(
-        outcomes,
+        raised("textproof_gateway_requests_total", a_401_a_send_and_a_lost_text()),
         [
             "connexus token accepted",
             "connexus otp unauthorized",
@@ -67,6 +77,28 @@ fn requests_are_counted_by_gateway_call_and_outcome() {
             "connexus text lost"
         ]
     );
+}
+
+#[test]
+fn a_gateway_that_is_left_alone_is_counted() {
+    assert_eq!(
+        raised("textproof_gateway_skipped_total", three_texts_to_a_gateway_that_asks_for_time()),
+        ["connexus", "connexus"]
+    );
+}
+
+async fn three_texts_to_a_gateway_that_asks_for_time() {
+    let fake = issuing(|_, _| Step::Answer(429, "Retry-After: 60\r\n".into(), Vec::new())).await;
+    let gateways = vec![Arc::new(connexus(fake.base())) as Arc<dyn Gateway>];
+    let key = FingerprintKey::new(&[9; 32]).unwrap();
+    let texts = Texts::new("default", Arc::new(MemoryStore::new()), gateways, key);
+    let to = PhoneNumber::parse_international(NUMBER).unwrap();
+    let options = TextOptions { class: MessageClass::Transactional, sender: None, reference: None };
+    let send = async || texts.send(&to, BODY, options).await.unwrap_err();
+    assert!(matches!(send().await, Error::Gateway(_)));
+    for _ in 0..2 {
+        assert!(matches!(send().await, Error::GatewaysOpen { .. }));
+    }
 }
 
 async fn a_401_a_send_and_a_lost_text() {

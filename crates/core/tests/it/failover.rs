@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use textproof::{
     SendOutcome,
     otp::{DeliveryState, RefusalReason},
-    store::{FAILURES_TO_OPEN, MessageKey, RETRY_BUDGET, SendState, Store},
+    store::{FAILURES_TO_OPEN, MessageKey, OPEN_FOR, RETRY_BUDGET, SendState, Store},
 };
 
 use crate::host::{Host, Mood, challenge};
@@ -17,6 +17,7 @@ crate::on_every_store!(
     a_gateway_that_asks_to_wait_is_not_called_again_by_any_host,
     a_thousand_sends_at_a_failing_gateway_are_few_calls,
     when_all_gateways_are_left_alone_nothing_is_counted,
+    when_all_are_left_alone_the_first_that_is_back_says_when,
     a_send_in_the_background_is_answered_before_the_gateway_is_called,
 );
 
@@ -112,6 +113,22 @@ async fn when_all_gateways_are_left_alone_nothing_is_counted(store: Arc<dyn Stor
         let SendOutcome::Refused { reason, retry_after: Some(_) } = refused else { panic!("{refused:?}") };
         assert_eq!(reason, RefusalReason::GatewaysUnavailable, "and not the phone's own cool-down");
     }
+}
+
+async fn when_all_are_left_alone_the_first_that_is_back_says_when(store: Arc<dyn Store>) {
+    let host = Host::new(&store);
+    host.gateway.set(Mood::RateLimit);
+    host.second.set(Mood::Unavailable);
+    for _ in 0..FAILURES_TO_OPEN {
+        host.try_send(textproof::CodeSource::Ours).await.expect("an outcome");
+    }
+    let refused = host.try_send(textproof::CodeSource::Ours).await.expect("an outcome");
+    let SendOutcome::Refused { reason: RefusalReason::GatewaysUnavailable, retry_after: Some(wait) } =
+        refused
+    else {
+        panic!("{refused:?}")
+    };
+    assert!(wait <= OPEN_FOR, "{wait:?}, and not the ten minutes that the other one asked for");
 }
 
 async fn a_send_in_the_background_is_answered_before_the_gateway_is_called(store: Arc<dyn Store>) {
